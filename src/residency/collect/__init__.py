@@ -1,0 +1,1 @@
+"""From clouds, registers and logs to rows: the only part that touches network or clock."""

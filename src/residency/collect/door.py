@@ -1,0 +1,270 @@
+"""The one door to the AWS SDK: every call of a sweep goes through `Door.pages`, and only read calls pass."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from residency.collect.refusals import CallError, Refusal, classify
+from residency.collect.spec import Kind
+from residency.errors import ConfigError, CredentialsError, ResidencyError
+
+if TYPE_CHECKING:
+    import botocore.client
+    import botocore.session
+
+__all__ = ["DISCOVERY", "Door", "DoorSettings", "SdkDoor", "allowed_operations"]
+
+DISCOVERY: Mapping[tuple[str, str], str] = {
+    ("sts", "GetCallerIdentity"): "sts:GetCallerIdentity",
+    ("sts", "AssumeRole"): "sts:AssumeRole",
+    ("organizations", "ListAccounts"): "organizations:ListAccounts",
+    ("account", "ListRegions"): "account:ListRegions",
+    ("ec2", "DescribeRegions"): "ec2:DescribeRegions",
+}
+"""Calls that find accounts and regions, with the permission each needs."""
+
+_READS = re.compile(r"(Get|List|Describe|BatchGet|Search|Head|Lookup|Select|View|Query)[A-Z]\w*\Z")
+_TOKENS = (("NextToken", "NextToken"), ("nextToken", "nextToken"), ("Marker", "Marker"), ("NextMarker", "Marker"))
+
+
+class Door(Protocol):
+    """Answers calls: the SDK in a sweep, files in a replay."""
+
+    def pages(
+        self, account: str, service: str, region: str, operation: str, args: Mapping[str, Any]
+    ) -> Iterator[dict[str, Any]]:
+        """Every page of an answer; `CallError` where one does not come, after those that did."""
+        ...
+
+    def enter(self, account: str, fetch: Callable[[], dict[str, Any]]) -> None:
+        """Use the credentials that ``fetch`` gives (an AssumeRole ``Credentials``) for an account from now on."""
+        ...
+
+    def regions(self, partition: str) -> tuple[str, frozenset[str]]:
+        """The partition's home region and all regions of it that this SDK knows."""
+        ...
+
+
+def allowed_operations(kinds: Mapping[str, Kind]) -> frozenset[tuple[str, str]]:
+    """What a sweep of these kinds may call.
+
+    Raises
+    ------
+    ConfigError
+        When a kind names an operation that is not a read.
+    """
+    found: set[tuple[str, str]] = set(DISCOVERY)
+    for name, kind in kinds.items():
+        for call in kind.calls():
+            if not _READS.match(call.operation):
+                raise ConfigError(f"{name}: {call.operation} is not a read operation; a kind may only list and describe")
+            found.add((call.service or kind.list_.service or "", call.operation))
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class DoorSettings:
+    """How to reach AWS; ``None`` leaves the SDK's own default."""
+
+    profile: str | None = None
+    endpoint: str | None = None
+    connections: int = 16
+    max_attempts: int = 8
+    max_clients: int = 64
+    timeout: float = 60.0
+
+
+class SdkDoor:
+    """The door backed by botocore; safe to use from many threads.
+
+    Parameters
+    ----------
+    allowed
+        The (service, operation) pairs that may be called; everything else is refused before it leaves.
+    settings
+        How to reach AWS.
+    """
+
+    def __init__(self, allowed: frozenset[tuple[str, str]], settings: DoorSettings | None = None) -> None:
+        self._allowed = allowed
+        self._settings = settings or DoorSettings()
+        self._lock = threading.Lock()
+        self._sessions: dict[str, botocore.session.Session] = {}
+        self._clients: OrderedDict[tuple[str, str, str], botocore.client.BaseClient] = OrderedDict()
+
+    def pages(
+        self, account: str, service: str, region: str, operation: str, args: Mapping[str, Any]
+    ) -> Iterator[dict[str, Any]]:
+        """Every page of an answer, without the SDK's metadata."""
+        if (service, operation) not in self._allowed:
+            raise ResidencyError(f"{service}:{operation} is not among the read calls of this sweep and was not made")
+        try:
+            client = self._client(account, service, region)
+            for page in self._paged(client, operation, args):
+                yield {key: value for key, value in page.items() if key != "ResponseMetadata"}
+        except (CallError, ResidencyError):
+            raise
+        except Exception as error:  # the boundary: whatever the SDK raises becomes a refusal with its cause
+            raise self._refusal(error, service, region) from error
+
+    def enter(self, account: str, fetch: Callable[[], dict[str, Any]]) -> None:
+        """Use assumed credentials for an account; they renew themselves."""
+        from botocore.credentials import RefreshableCredentials
+
+        def metadata() -> dict[str, str]:
+            given = fetch()
+            expiry = given["Expiration"]
+            return {
+                "access_key": given["AccessKeyId"],
+                "secret_key": given["SecretAccessKey"],
+                "token": given["SessionToken"],
+                "expiry_time": expiry if isinstance(expiry, str) else expiry.isoformat(),
+            }
+
+        credentials = RefreshableCredentials.create_from_metadata(metadata(), metadata, "assume-role")
+        with self._lock:
+            session = self._session(account)
+            session._credentials = credentials  # type: ignore[attr-defined]  # botocore's own recipe; no public setter
+
+    def regions(self, partition: str) -> tuple[str, frozenset[str]]:
+        """Home region and known regions of a partition, from the SDK's own data."""
+        with self._lock:
+            session = self._session("")
+            data: Any = session.get_component("data_loader").load_data("partitions")
+        for item in data["partitions"]:
+            if item["id"] == partition:
+                names = frozenset(name for name in item["regions"] if not name.endswith("-global"))
+                return item["outputs"]["implicitGlobalRegion"], names
+        raise ConfigError(f"partition {partition!r} is not known to this AWS SDK; update botocore")
+
+    def _session(self, account: str) -> botocore.session.Session:
+        import botocore.exceptions
+        import botocore.session
+
+        if account in self._sessions:
+            return self._sessions[account]
+        try:
+            session = botocore.session.Session(profile=None if account else self._settings.profile)
+            if account:
+                loader = self._session("").get_component("data_loader")
+                session.register_component("data_loader", loader)
+            else:
+                session.get_component("data_loader")
+                session.get_scoped_config()
+        except botocore.exceptions.ProfileNotFound as error:
+            raise CredentialsError(f"AWS: {error}; name a profile of your AWS configuration") from None
+        session.register("before-parse", _refuse_nonsense)
+        self._sessions[account] = session
+        return session
+
+    def _client(self, account: str, service: str, region: str) -> botocore.client.BaseClient:
+        from botocore.config import Config
+
+        key = (account, service, region)
+        with self._lock:  # making a client is not thread safe, using one is
+            if key in self._clients:
+                self._clients.move_to_end(key)
+                return self._clients[key]
+            settings = self._settings
+            config = Config(
+                max_pool_connections=settings.connections,
+                retries={"mode": "adaptive", "max_attempts": settings.max_attempts},
+                connect_timeout=settings.timeout,
+                read_timeout=settings.timeout,
+                s3={"addressing_style": "path"} if settings.endpoint else {},
+            )
+            client: Any = self._session(account).create_client(
+                service, region_name=region, endpoint_url=settings.endpoint, config=config
+            )
+            self._clients[key] = client
+            while len(self._clients) > settings.max_clients:
+                self._clients.popitem(last=False)
+            return client
+
+    def _paged(
+        self, client: botocore.client.BaseClient, operation: str, args: Mapping[str, Any]
+    ) -> Iterator[dict[str, Any]]:
+        from botocore import xform_name
+
+        method = xform_name(operation)
+        if client.can_paginate(method):
+            yield from client.get_paginator(method).paginate(**args)
+            return
+        model = client.meta.service_model.operation_model(operation)
+        takes = model.input_shape.members if model.input_shape else {}
+        call = getattr(client, method)
+        answer = call(**args)
+        yield answer
+        for given, wanted in _TOKENS:
+            token = answer.get(given) if wanted in takes else None
+            while token:
+                answer = call(**{**args, wanted: token})
+                yield answer
+                token, last = answer.get(given), token
+                if token == last:
+                    raise CallError(Refusal("RepeatedPage", f"{operation} gave the same page twice", "failed", "failed"))
+
+    def _refusal(self, error: Exception, service: str, region: str) -> Exception:
+        from botocore import exceptions, parsers
+
+        if isinstance(error, exceptions.ClientError):
+            answer: Any = error.response
+            code = str(answer.get("Error", {}).get("Code", ""))
+            message = str(answer.get("Error", {}).get("Message", "") or error)
+            return CallError(classify(code, message))
+        name = type(error).__name__
+        if isinstance(
+            error,
+            exceptions.NoCredentialsError
+            | exceptions.PartialCredentialsError
+            | exceptions.CredentialRetrievalError
+            | exceptions.TokenRetrievalError
+            | exceptions.SSOError
+            | exceptions.NoAuthTokenError,
+        ):
+            return CredentialsError(f"AWS: {error}; sign in or name a profile, then run again")
+        if isinstance(error, parsers.ResponseParserError):
+            text = str(error).splitlines()[0] if str(error) else name
+            return CallError(Refusal("MalformedAnswer", text[:300], "failed", "malformed"))
+        if isinstance(error, exceptions.EndpointConnectionError) and self._not_offered(service, region):
+            return CallError(
+                Refusal("RegionWithoutService", f"{service} is not offered in {region}", "unsupported", "unsupported")
+            )
+        return CallError(Refusal(name, " ".join(str(error).split())[:300], "failed", "failed"))
+
+    def _not_offered(self, service: str, region: str) -> bool:
+        """Whether the SDK's data place the service in other regions of the partition, and not here. A silent endpoint
+        alone proves nothing: the network may be down, the region newer than the SDK."""
+        if self._settings.endpoint:
+            return False
+        with self._lock:
+            session = self._session("")
+            try:
+                partition = session.get_partition_for_region(region)
+            except Exception:  # a region of no partition: nothing is known of it
+                return False
+            offered = session.get_available_regions(service, partition)
+            every = session.get_available_regions("ec2", partition)
+        return bool(offered) and region in every and region not in offered
+
+
+def _refuse_nonsense(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Refuse a success that is no answer (a proxy's page, broken JSON): the SDK reads both as an empty answer."""
+    from botocore.parsers import ResponseParserError
+
+    if response_dict["status_code"] >= 300 or operation_model.has_streaming_output:
+        return
+    body = response_dict["body"] or b""
+    start = bytes(body[:64]).lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html")):
+        raise ResponseParserError(f"{operation_model.name} was answered with an HTML page")
+    protocol = operation_model.service_model.resolved_protocol
+    output = operation_model.output_shape
+    plain = output is not None and "payload" not in output.serialization
+    if protocol in {"json", "rest-json"} and plain and start and not start.startswith(b"{"):
+        raise ResponseParserError(f"{operation_model.name} was answered with something that is not JSON")

@@ -1,0 +1,54 @@
+"""JMESPath functions the kinds need beyond the standard ones: text and identifiers taken apart.
+
+==================  ======================================================================================
+``split(t, sep)``   list of the parts of a text
+``arn_part(t, p)``  ``partition`` ``service`` ``region`` ``account`` or ``resource`` of an ARN; null for other text
+``arn_in(t, r)``    the ARN with its region replaced by ``r``; null for other text
+==================  ======================================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import jmespath
+from jmespath import functions
+
+__all__ = ["FUNCTION_NAMES", "OPTIONS", "arn_part"]
+
+_PARTS: Final = {"partition": 1, "service": 2, "region": 3, "account": 4, "resource": 5}
+
+
+def arn_part(text: Any, part: str) -> str | None:
+    """One part of an ARN; None for anything that is not an ARN, and for a part that is empty."""
+    if not isinstance(text, str):
+        return None
+    pieces = text.split(":", 5)
+    if len(pieces) != 6 or pieces[0] != "arn":
+        return None
+    return pieces[_PARTS[part]] or None
+
+
+class _Functions(functions.Functions):  # type: ignore[misc, unused-ignore]
+    @functions.signature({"types": ["string", "null"]}, {"types": ["string"]})  # type: ignore[untyped-decorator, unused-ignore]
+    def _func_split(self, text: str | None, separator: str) -> list[str] | None:
+        return None if text is None or not separator else text.split(separator)
+
+    @functions.signature({"types": ["string", "null"]}, {"types": ["string"]})  # type: ignore[untyped-decorator, unused-ignore]
+    def _func_arn_part(self, text: str | None, part: str) -> str | None:
+        return arn_part(text, part) if part in _PARTS else None
+
+    @functions.signature({"types": ["string", "null"]}, {"types": ["string", "null"]})  # type: ignore[untyped-decorator, unused-ignore]
+    def _func_arn_in(self, text: str | None, region: str | None) -> str | None:
+        if arn_part(text, "service") is None or text is None or not region:
+            return None
+        pieces = text.split(":", 5)
+        pieces[3] = region
+        return ":".join(pieces)
+
+
+OPTIONS: Final = jmespath.Options(custom_functions=_Functions())
+"""Pass to every search."""
+
+FUNCTION_NAMES: Final[frozenset[str]] = frozenset(_Functions.FUNCTION_TABLE)
+"""Names an expression may call."""

@@ -1,0 +1,238 @@
+"""From one record to rows: a pure function of the kind's rules, the record, and where it came from."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jmespath.exceptions import JMESPathError
+
+from residency.collect.functions import OPTIONS
+from residency.collect.grants import Scope, grants_of
+from residency.collect.spec import Kind, PlacementRule, expression
+from residency.inventory.tables import Gap, Key, Label, Placement, Rows, Store
+from residency.model import Cause
+
+__all__ = ["Asked", "Failure", "Record", "map_record", "search"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Where and when a record was asked for, and what to know about the place of asking.
+
+    ``pair_of(provider, location)`` answers the catalogue's paired region or None.
+    """
+
+    provider: str
+    account: str
+    region: str
+    kind: str
+    partition: str
+    seen_at: dt.datetime
+    scope: Scope
+    pair_of: Callable[[str, str], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A detail call that gave no usable answer."""
+
+    cause: Cause
+    message: str
+    call: str
+    fields: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Record:
+    """A listed item with the answers about it; ``failed`` names the answers that did not come (by ``into``)."""
+
+    data: dict[str, Any]
+    call: str
+    failed: dict[str, Failure] = field(default_factory=dict)
+
+
+def search(text: str, data: Any) -> Any:
+    """Evaluate JMESPath; a function given a value of the wrong type answers None, as a missing path does."""
+    try:
+        return expression(text).search(data, options=OPTIONS)
+    except JMESPathError:
+        return None
+
+
+def map_record(kind: Kind, record: Record, asked: Asked) -> Rows:
+    """Read one record by its kind's rules.
+
+    Returns
+    -------
+    Rows
+        One store with at least one placement and one key row; gaps for everything a failed or unreadable answer left
+        open. No rows when the kind's ``when`` says the item is none of its stores. A record without a readable
+        identifier answers one gap.
+    """
+    context = {
+        "provider": asked.provider,
+        "account": asked.account,
+        "region": asked.region,
+        "partition": asked.partition,
+    }
+    data = {**record.data, "ctx": context}
+    rows = Rows()
+    if kind.when and not search(kind.when, data):
+        return rows
+    origin: dict[str, Any] = {
+        "provider": asked.provider,
+        "account": asked.account,
+        "region": _text(search(kind.region, data)) if kind.region else asked.region,
+        "kind": asked.kind,
+        "call": record.call,
+        "seen_at": asked.seen_at,
+    }
+    origin["region"] = origin["region"] or asked.region
+    store_id = _text(search(kind.id, data))
+    if not store_id:
+        message = f"an item of {asked.kind} has no readable identifier ({kind.id})"
+        rows.add(Gap(**origin, field="listing", cause="malformed", message=message))
+        return rows
+    name = _text(search(kind.name, data)) if kind.name else ""
+    rows.add(Store(**origin, store_id=store_id, name=name or store_id, holds=kind.holds))
+    for failure in dict.fromkeys(record.failed.values()):
+        for unknown in failure.fields:
+            origin_of_gap = {**origin, "call": failure.call}
+            rows.add(
+                Gap(**origin_of_gap, store_id=store_id, field=unknown, cause=failure.cause, message=failure.message)
+            )
+    for number, rule in enumerate(kind.placements):
+        _place(rule, number, data, record, origin, store_id, asked, rows)
+    if not rows["placements"]:
+        rows.add(
+            Placement(
+                **origin,
+                store_id=store_id,
+                role="primary",
+                location_provider=asked.provider,
+                location="",
+                evidence="no rule gave a place",
+            ),
+            Gap(**origin, store_id=store_id, field="placement", cause="malformed", message="the answer names no place"),
+        )
+    rows.add(_custody(kind, data, record, origin, store_id))
+    for rule_ in kind.grants:
+        if any(need in record.failed for need in rule_.needs):
+            continue
+        for item in grants_of(rule_, data, asked.scope, search):
+            if isinstance(item, str):
+                rows.add(Gap(**origin, store_id=store_id, field="grants", cause="malformed", message=item))
+            else:
+                rows.add(item.row(origin, store_id))
+    rows.add(*_labels(kind, data, origin, store_id))
+    return rows
+
+
+def _place(
+    rule: PlacementRule,
+    number: int,
+    data: Mapping[str, Any],
+    record: Record,
+    origin: dict[str, Any],
+    store_id: str,
+    asked: Asked,
+    rows: Rows,
+) -> None:
+    missing = [need for need in rule.needs if need in record.failed]
+    if missing:
+        failure = record.failed[missing[0]]
+        rows.add(
+            Placement(
+                **{**origin, "call": failure.call},
+                store_id=store_id,
+                role=rule.role,
+                location_provider=rule.location_provider or asked.provider,
+                location="",
+                evidence=f"{failure.cause}: {missing[0]}",
+                note=rule.note or "",
+            )
+        )
+        return
+    for element in _elements(rule.each, data):
+        if rule.when and not search(rule.when, element):
+            continue
+        provider = rule.location_provider or asked.provider
+        location = rule.fixed or (_text(search(rule.location, element)) if rule.location else "")
+        evidence = (rule.fixed and f"fixed: {rule.fixed}") or rule.location or "target"
+        if rule.pair and location:
+            evidence, location = f"pair of {location}", asked.pair_of(provider, location) or ""
+        target = _text(search(rule.target, element)) if rule.target else ""
+        rows.add(
+            Placement(
+                **origin,
+                store_id=store_id,
+                role=rule.role,
+                location_provider=provider,
+                location=location,
+                target=target,
+                evidence=evidence,
+                note=rule.note or "",
+            )
+        )
+        if not location and not target:
+            message = f"{rule.role}: the answer names no place (rule {number + 1}, {evidence})"
+            rows.add(Gap(**origin, store_id=store_id, field="placement", cause="malformed", message=message))
+
+
+def _elements(each: str | None, data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if each is None:
+        yield {**data, "root": data}
+        return
+    found = search(each, data)
+    for element in found if isinstance(found, list) else [] if found is None else [found]:
+        inner = element if isinstance(element, dict) else {"item": element}
+        yield {**inner, "root": data}
+
+
+def _custody(kind: Kind, data: Mapping[str, Any], record: Record, origin: dict[str, Any], store_id: str) -> Key:
+    view = {**data, "root": data}
+    for rule in kind.key:
+        missing = [need for need in rule.needs if need in record.failed]
+        if missing:
+            failure = record.failed[missing[0]]
+            return Key(**origin, store_id=store_id, custody="unknown", evidence=f"{failure.cause}: {missing[0]}")
+        key_id = _text(search(rule.id, view)) if rule.id else ""
+        holds = bool(search(rule.when, view)) if rule.when else (bool(key_id) or rule.id is None)
+        if holds:
+            return Key(
+                **origin,
+                store_id=store_id,
+                custody=rule.custody,
+                key_id=key_id,
+                key_location=_text(search(rule.location, view)) if rule.location else "",
+                key_account=_text(search(rule.account, view)) if rule.account else "",
+                manager=_text(search(rule.manager, view)) if rule.manager else "",
+                manager_country=_text(search(rule.manager_country, view)) if rule.manager_country else "",
+                evidence=rule.when or rule.id or "default of the kind",
+            )
+    return Key(**origin, store_id=store_id, custody="unknown", evidence="no rule holds")
+
+
+def _labels(kind: Kind, data: Mapping[str, Any], origin: dict[str, Any], store_id: str) -> Iterator[Label]:
+    for rule in kind.labels:
+        if rule.map:
+            found = search(rule.map, data)
+            pairs = list(found.items()) if isinstance(found, dict) else []
+        else:
+            found = search(rule.pairs or "", data) if rule.pairs else None
+            pairs = [(item.get(rule.key), item.get(rule.value)) for item in found or [] if isinstance(item, dict)]
+        for key, value in pairs:
+            if key is not None:
+                yield Label(**origin, store_id=store_id, key=str(key), value="" if value is None else str(value))
+
+
+def _text(value: Any) -> str:
+    """Identifiers and names as text; anything else is not readable."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return ""

@@ -1,0 +1,238 @@
+"""Store kinds as data: how to list a kind, what to ask about each store, and how to read the answers.
+
+``providers/<id>/kinds.yaml`` holds them. Every expression is JMESPath over a *record*: the listed item (a scalar becomes
+``{item: …}``) with each detail answer merged in under its ``into`` name, plus ``ctx`` with ``provider account region
+partition``. Inside ``each``, an expression sees one element (a scalar as ``item``) and the whole record as ``root``.
+In ``args``, text that starts with ``@`` is an expression over the record; any other text is meant literally.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Literal
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from jmespath.parser import ParsedResult
+from pydantic import Field, model_validator
+
+from residency.data import DataFolders
+from residency.errors import Fault, FaultsError
+from residency.model import Custody, PrincipalKind, Role
+from residency.yamlfile import StrictModel, load_model
+
+__all__ = ["Call", "GrantRule", "KeyRule", "Kind", "LabelRule", "PlacementRule", "expression", "load_kinds"]
+
+Field_ = Literal["placement", "key", "grants", "labels", "detail"]
+_KIND = re.compile(r"[a-z]+(\.[a-z0-9_]+){2,3}\Z")
+
+
+class Call(StrictModel):
+    """One read call.
+
+    ``service`` and ``operation`` are the SDK's own names (botocore's for AWS; for Google Cloud ``cloudasset`` with
+    ``asset_type``, for Azure ``resourcegraph`` with ``asset_type``, or an ARM ``path``).
+    """
+
+    service: str | None = None
+    operation: str
+    args: dict[str, Any] = Field(default_factory=dict)
+    items: str | None = None
+    asset_type: str | None = None
+    path: str | None = None
+    api_version: str | None = None
+    iam: list[str] = Field(min_length=1)
+    into: str | None = None
+    gives: list[Field_] = Field(default_factory=list)
+    absent: list[str] = Field(default_factory=list)
+    once: bool = False
+    when: str | None = None
+    region: str | None = None
+
+
+class PlacementRule(StrictModel):
+    """Where content lies. A location that comes out null or empty is recorded as unknown, with a gap.
+
+    ``each``: one placement for every element; an empty list means there is none. ``needs``: names of detail answers
+    this rule reads; where one failed, the location is unknown. ``pair``: the location is the catalogue's pair of the
+    value. ``target``: identifier of the receiving store, whose own place is looked up after the sweep.
+    ``fixed``: a catalogue location that does not depend on the answer.
+    """
+
+    role: Role
+    each: str | None = None
+    when: str | None = None
+    location: str | None = None
+    fixed: str | None = None
+    pair: bool = False
+    target: str | None = None
+    location_provider: str | None = None
+    needs: list[str] = Field(default_factory=list)
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> PlacementRule:
+        if not (self.location or self.fixed or self.target):
+            raise ValueError("a placement needs `location`, `fixed` or `target`")
+        if self.location and self.fixed:
+            raise ValueError("`location` and `fixed` exclude each other")
+        return self
+
+
+class KeyRule(StrictModel):
+    """Who holds the key. Rules are tried in order; the first whose ``when`` holds (or, without one, whose ``id`` is
+    there) decides. A rule with neither always holds."""
+
+    custody: Custody
+    when: str | None = None
+    id: str | None = None
+    location: str | None = None
+    account: str | None = None
+    manager: str | None = None
+    manager_country: str | None = None
+    needs: list[str] = Field(default_factory=list)
+
+
+class GrantRule(StrictModel):
+    """Who else can reach a store. Exactly one source of the four.
+
+    ``policy``: an AWS policy document, as text or object. ``bindings``: Google Cloud IAM bindings.
+    ``principals``: a list of identifiers, all of ``principal_kind`` (the words ``all``, ``*``, ``AllUsers`` are public).
+    ``acl``: S3 grants with ``Grantee`` and ``Permission``.
+    """
+
+    policy: str | None = None
+    bindings: str | None = None
+    principals: str | None = None
+    acl: str | None = None
+    principal_kind: PrincipalKind = "account"
+    access: Literal["read", "write", "admin", "unknown"] = "unknown"
+    needs: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> GrantRule:
+        if sum(source is not None for source in (self.policy, self.bindings, self.principals, self.acl)) != 1:
+            raise ValueError("exactly one of policy, bindings, principals, acl")
+        return self
+
+
+class LabelRule(StrictModel):
+    """Tags: a list of pairs (``pairs`` with the names of its ``key`` and ``value``) or a mapping (``map``)."""
+
+    pairs: str | None = None
+    key: str = "Key"
+    value: str = "Value"
+    map: str | None = None
+    needs: list[str] = Field(default_factory=list)
+
+
+class Kind(StrictModel):
+    """One store kind.
+
+    ``content``: whether stores of the kind hold user content (``data``), only keys, secrets or settings
+    (``control``), or move data without keeping it (``flow``). ``in_use``: whether the service itself handles
+    plaintext (``plaintext``), only ciphertext (``ciphertext``), or this is not known.
+    ``ask_once``: global services are listed once per account, in the partition's home region.
+    """
+
+    holds: str = Field(min_length=1)
+    content: Literal["data", "control", "flow"] = "data"
+    in_use: Literal["plaintext", "ciphertext", "unknown"] = "plaintext"
+    scope: Literal["regional", "global"] = "regional"
+    list_: Call = Field(alias="list")
+    detail: list[Call] = Field(default_factory=list)
+    id: str
+    name: str | None = None
+    region: str | None = None
+    when: str | None = None
+    placements: list[PlacementRule] = Field(min_length=1)
+    key: list[KeyRule] = Field(min_length=1)
+    grants: list[GrantRule] = Field(default_factory=list)
+    labels: list[LabelRule] = Field(default_factory=list)
+    hook: str | None = None
+    note: str | None = None
+    source: str | None = None
+
+    def calls(self) -> Iterator[Call]:
+        """The listing and every detail call."""
+        yield self.list_
+        yield from self.detail
+
+    def expressions(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """(path in the file, JMESPath text) of every expression, for lint and for fixtures that must hit each."""
+        plain = (("id", self.id), ("name", self.name), ("region", self.region), ("when", self.when))
+        yield from (((field,), text) for field, text in plain if text)
+        if self.list_.items:
+            yield ("list", "items"), self.list_.items
+        for number, call in enumerate(self.detail):
+            for field in ("items", "when", "region"):
+                if text := getattr(call, field):
+                    yield ("detail", number, field), text
+            for key, value in call.args.items():
+                if isinstance(value, str) and value.startswith("@"):
+                    yield ("detail", number, "args", key), value[1:] or "@"
+        fields = {
+            "placements": ("each", "when", "location", "target"),
+            "key": ("when", "id", "location", "account", "manager", "manager_country"),
+            "grants": ("policy", "bindings", "principals", "acl"),
+            "labels": ("pairs", "map"),
+        }
+        for section, names in fields.items():
+            for number, rule in enumerate(getattr(self, section)):
+                yield from (((section, number, name), text) for name in names if (text := getattr(rule, name)))
+
+
+class _KindsFile(StrictModel):
+    provider: str
+    kinds: dict[str, Kind]
+
+
+@lru_cache(maxsize=4096)
+def expression(text: str) -> ParsedResult:
+    """A compiled JMESPath expression; compiling is the slow part and a pure function of the text."""
+    return jmespath.compile(text)
+
+
+def load_kinds(folders: DataFolders, providers: Iterable[str] | None = None) -> Mapping[str, Kind]:
+    """Read ``providers/<id>/kinds.yaml``; a kind in the overlay replaces the base's kind of the same name.
+
+    Raises
+    ------
+    FaultsError
+        With every fault of every file: schema, names, and expressions that are not JMESPath.
+    """
+    wanted = None if providers is None else frozenset(providers)
+    faults: list[Fault] = []
+    kinds: dict[str, Kind] = {}
+    for label, path in folders.files("providers/*/kinds.yaml"):
+        if wanted is not None and path.parent.name not in wanted:
+            continue
+        parsed, loaded, found = load_model(_KindsFile, path, label)
+        faults.extend(found)
+        if parsed is None:
+            continue
+        for name, kind in parsed.kinds.items():
+            here = ("kinds", name)
+            if not _KIND.match(name) or name.split(".")[0] != parsed.provider:
+                faults.append(
+                    Fault(label, loaded.line(here), f"{name!r} must be {parsed.provider}.service.thing", "kind")
+                )
+            given = {call.into for call in kind.detail if call.into}
+            for section in ("placements", "key", "grants", "labels"):
+                for number, rule in enumerate(getattr(kind, section)):
+                    for need in rule.needs:
+                        if need not in given:
+                            line = loaded.line((*here, section, number))
+                            faults.append(Fault(label, line, f"{name}: no detail call gives `into: {need}`", "needs"))
+            for where, text in kind.expressions():
+                try:
+                    expression(text)
+                except JMESPathError as error:
+                    reason = str(error).splitlines()[0]
+                    faults.append(Fault(label, loaded.line((*here, *where)), f"{name}: not JMESPath: {reason}", "path"))
+            kinds[name] = kind
+    if faults:
+        raise FaultsError(faults)
+    return dict(sorted(kinds.items()))

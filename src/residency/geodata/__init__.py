@@ -1,0 +1,1 @@
+"""Embedded address data: what `residency.geo` reads. ``rebuild.py`` makes it, ``manifest.json`` says from what."""

@@ -1,0 +1,1 @@
+"""What was seen, as tables: each row says which call produced it and when."""
