@@ -47,25 +47,22 @@ class Service(StrictModel):
 class AwsScope(StrictModel):
     """What to sweep in AWS. ``role`` is assumed in every account of the organisation but the calling one."""
 
-    partition: str = "aws"
     profile: str | None = None
     role: str | None = None
     external_id: str | None = None
     regions: list[str] = Field(default_factory=list)
     accounts: list[str] = Field(default_factory=list)
     skip_accounts: list[str] = Field(default_factory=list)
-    kinds: list[str] = Field(default_factory=list)
-    home_region: str = "us-east-1"
+    own_accounts: list[str] = Field(default_factory=list)
+    home_region: str | None = None
     endpoint: str | None = None
 
 
 class GcpScope(StrictModel):
-    """What to sweep in Google Cloud; without projects, everything below the organisations and folders."""
+    """What to sweep in Google Cloud; ``organization`` is ``organizations/123``; without projects, everything below it."""
 
-    organizations: list[str] = Field(default_factory=list)
-    folders: list[str] = Field(default_factory=list)
+    organization: str | None = None
     projects: list[str] = Field(default_factory=list)
-    kinds: list[str] = Field(default_factory=list)
     endpoint: str | None = None
 
 
@@ -75,7 +72,6 @@ class AzureScope(StrictModel):
     cloud: Literal["azure", "azure-usgov", "azure-china"] = "azure"
     tenant: str | None = None
     subscriptions: list[str] = Field(default_factory=list)
-    kinds: list[str] = Field(default_factory=list)
     endpoint: str | None = None
 
 
@@ -156,6 +152,7 @@ class Config(StrictModel):
     geo_database: str | None = None
     classification: Classification = Field(default_factory=Classification)
     show_subcontractors: bool = True
+    measures: dict[str, Names] = Field(default_factory=dict)
     method: dict[str, Override] = Field(default_factory=dict)
 
     @model_validator(mode="before")

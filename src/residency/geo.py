@@ -280,7 +280,7 @@ def _packed(text: str) -> bytes | None:
     return None
 
 
-def load_geo(db: Path | None = None, *, providers: Providers | None = None) -> Geo:
+def load_geo(db: Path | None = None, *, providers: Providers | None = None, data: Path = GEODATA) -> Geo:
     """Read the embedded data, some 1.5 MB.
 
     Parameters
@@ -290,6 +290,8 @@ def load_geo(db: Path | None = None, *, providers: Providers | None = None) -> G
         schema of GeoIP2, GeoLite2 and DB-IP, or the flat one (``country_code``).
     providers
         The catalogue that turns a published range's region into countries. Without it such a range is indeterminate.
+    data
+        Folder that ``residency.geodata.rebuild`` wrote into.
 
     Raises
     ------
@@ -298,7 +300,7 @@ def load_geo(db: Path | None = None, *, providers: Providers | None = None) -> G
     ConfigError
         When the embedded data is missing or damaged.
     """
-    manifest = _manifest()
+    manifest = _manifest(data)
     special = load(GEODATA / "special.yaml").data
     # Number 0 says that no layer knew the address.
     answers: list[Located] = [Located("unknown", _ANY, "not in the geolocation database")]
@@ -326,12 +328,13 @@ def load_geo(db: Path | None = None, *, providers: Providers | None = None) -> G
     )
 
 
-def _manifest() -> dict[str, dict[str, Any]]:
+def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
+    file = folder / "manifest.json"
     try:
-        content: dict[str, dict[str, Any]] = json.loads((GEODATA / "manifest.json").read_bytes())
+        content: dict[str, dict[str, Any]] = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{GEODATA / 'manifest.json'}: cannot be read ({error}); install residency again") from None
-    return {name: {**entry, "file": name} for name, entry in content.items()}
+        raise ConfigError(f"{file}: cannot be read ({error}); install residency again") from None
+    return {name: {**entry, "file": folder / name} for name, entry in content.items()}
 
 
 def _source(entry: Mapping[str, Any]) -> DataSource:
@@ -343,7 +346,7 @@ def _arrays(entry: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
 
     import numpy as np
 
-    file = GEODATA / entry["file"]
+    file: Path = entry["file"]
     try:
         raw = file.read_bytes()
     except OSError as error:

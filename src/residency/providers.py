@@ -234,7 +234,8 @@ class Providers(Mapping[str, Provider]):
         if found is None and (provider, folded) in self._aliases:
             found = self._by_key.get((provider, self._fold(provider, self._aliases[provider, folded])))
         if found is None and provider in self._zones and (match := self._zones[provider].fullmatch(folded)):
-            found = self._by_key.get((provider, match.group("region")))
+            region = match.group("region")
+            found = self._by_key.get((provider, self._aliases.get((provider, region), region)))
         return found
 
     def locate(self, provider: str, name: str | None, as_of: dt.date | None = None) -> Location:

@@ -45,6 +45,10 @@ class Door(Protocol):
         """Use the credentials that ``fetch`` gives (an AssumeRole ``Credentials``) for an account from now on."""
         ...
 
+    def start(self) -> str:
+        """The region to ask first, before the partition is known."""
+        ...
+
     def regions(self, partition: str) -> tuple[str, frozenset[str]]:
         """The partition's home region and all regions of it that this SDK knows."""
         ...
@@ -62,7 +66,7 @@ def allowed_operations(kinds: Mapping[str, Kind]) -> frozenset[tuple[str, str]]:
     for name, kind in kinds.items():
         for call in kind.calls():
             if not _READS.match(call.operation):
-                raise ConfigError(f"{name}: {call.operation} is not a read operation; a kind may only list and describe")
+                raise ConfigError(f"{name}: {call.operation} is not a read operation; kinds only list and describe")
             found.add((call.service or kind.list_.service or "", call.operation))
     return frozenset(found)
 
@@ -72,6 +76,7 @@ class DoorSettings:
     """How to reach AWS; ``None`` leaves the SDK's own default."""
 
     profile: str | None = None
+    region: str | None = None
     endpoint: str | None = None
     connections: int = 16
     max_attempts: int = 8
@@ -131,6 +136,12 @@ class SdkDoor:
             session = self._session(account)
             session._credentials = credentials  # type: ignore[attr-defined]  # botocore's own recipe; no public setter
 
+    def start(self) -> str:
+        """The region of the settings or the profile; otherwise the commercial partition's home."""
+        with self._lock:
+            configured = self._settings.region or self._session("").get_config_variable("region")
+        return configured or self.regions("aws")[0]
+
     def regions(self, partition: str) -> tuple[str, frozenset[str]]:
         """Home region and known regions of a partition, from the SDK's own data."""
         with self._lock:
@@ -158,7 +169,8 @@ class SdkDoor:
                 session.get_scoped_config()
         except botocore.exceptions.ProfileNotFound as error:
             raise CredentialsError(f"AWS: {error}; name a profile of your AWS configuration") from None
-        session.register("before-parse", _refuse_nonsense)
+        handler: Any = _refuse_nonsense
+        session.register("before-parse", handler)
         self._sessions[account] = session
         return session
 
@@ -178,7 +190,8 @@ class SdkDoor:
                 read_timeout=settings.timeout,
                 s3={"addressing_style": "path"} if settings.endpoint else {},
             )
-            client: Any = self._session(account).create_client(
+            make: Any = self._session(account).create_client  # its stubs know one overload per service name
+            client: botocore.client.BaseClient = make(
                 service, region_name=region, endpoint_url=settings.endpoint, config=config
             )
             self._clients[key] = client
@@ -207,7 +220,8 @@ class SdkDoor:
                 yield answer
                 token, last = answer.get(given), token
                 if token == last:
-                    raise CallError(Refusal("RepeatedPage", f"{operation} gave the same page twice", "failed", "failed"))
+                    message = f"{operation} gave the same page twice"
+                    raise CallError(Refusal("RepeatedPage", message, "failed", "malformed"))
 
     def _refusal(self, error: Exception, service: str, region: str) -> Exception:
         from botocore import exceptions, parsers
@@ -260,11 +274,11 @@ def _refuse_nonsense(operation_model: Any, response_dict: Mapping[str, Any], **_
     if response_dict["status_code"] >= 300 or operation_model.has_streaming_output:
         return
     body = response_dict["body"] or b""
-    start = bytes(body[:64]).lstrip().lower()
+    start, end = bytes(body[:64]).lstrip().lower(), bytes(body[-64:]).rstrip()
     if start.startswith((b"<!doctype", b"<html")):
         raise ResponseParserError(f"{operation_model.name} was answered with an HTML page")
     protocol = operation_model.service_model.resolved_protocol
     output = operation_model.output_shape
-    plain = output is not None and "payload" not in output.serialization
-    if protocol in {"json", "rest-json"} and plain and start and not start.startswith(b"{"):
+    plain = output is not None and output.members and "payload" not in output.serialization
+    if protocol in {"json", "rest-json"} and plain and not (start.startswith(b"{") and end.endswith(b"}")):
         raise ResponseParserError(f"{operation_model.name} was answered with something that is not JSON")

@@ -1,10 +1,11 @@
 """JMESPath functions the kinds need beyond the standard ones: text and identifiers taken apart.
 
-==================  ======================================================================================
-``split(t, sep)``   list of the parts of a text
-``arn_part(t, p)``  ``partition`` ``service`` ``region`` ``account`` or ``resource`` of an ARN; null for other text
-``arn_in(t, r)``    the ARN with its region replaced by ``r``; null for other text
-==================  ======================================================================================
+===================  =====================================================================================
+``split(t, sep)``    list of the parts of a text
+``arn_part(t, p)``   ``partition`` ``service`` ``region`` ``account`` or ``resource`` of an ARN; null for other text
+``arn_in(t, r)``     the ARN with its region replaced by ``r``; null for other text
+``having(l, f, v)``  the objects of a list whose field ``f`` is ``v``: what a filter cannot compare with outside
+===================  =====================================================================================
 """
 
 from __future__ import annotations
@@ -45,6 +46,14 @@ class _Functions(functions.Functions):  # type: ignore[misc, unused-ignore]
         pieces = text.split(":", 5)
         pieces[3] = region
         return ":".join(pieces)
+
+    @functions.signature(  # type: ignore[untyped-decorator, unused-ignore]
+        {"types": ["array", "null"]}, {"types": ["string"]}, {"types": ["string", "null"]}
+    )
+    def _func_having(self, items: list[Any] | None, field: str, value: str | None) -> list[Any] | None:
+        if items is None or value is None:
+            return None
+        return [item for item in items if isinstance(item, dict) and item.get(field) == value]
 
 
 OPTIONS: Final = jmespath.Options(custom_functions=_Functions())

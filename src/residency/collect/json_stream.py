@@ -59,11 +59,11 @@ def elements(source: Source, wrappers: tuple[str, ...], limit: int = LIMIT) -> I
         rb'\{(?:\s*+"[^"\\\n]*+"\s*+:\s*+' + _SCALAR + rb'\s*+,)*?\s*+"(?:' + names + rb')"\s*+:\s*+\['
     )
     window = _Window(source, limit)
-    if not window.fill(1):
-        yield Element(1, None, "the file is empty")
-        return
+    window.fill(3)
     if window.buffer.startswith(b"\xef\xbb\xbf"):
         window.drop(3)
+    if not window.skip(_SPACE):
+        yield Element(1, None, "the file is empty")
     while window.skip(_SPACE):
         opening = window.buffer[window.at : window.at + 1]
         if opening == b"[":
@@ -101,7 +101,8 @@ def _object(window: _Window) -> Iterator[Element]:
         # A new object at the start of the next line can only belong to a list; otherwise this line is broken.
         window.fill(length + 1)
         following = window.buffer[window.at + length : window.at + length + 1]
-        if following == b"{" and text.rstrip()[-1:] not in (b"[", b",", b":"):
+        inside = text.rstrip()[-1:] in (b"[", b",", b":")
+        if window.flat or (following == b"{" and not inside):
             window.drop(length)
             yield element
             return
@@ -111,6 +112,7 @@ def _object(window: _Window) -> Iterator[Element]:
             window.drop(length if whole.problem else end)
             yield whole
             return
+        window.flat = True  # looked to the end once; not again for every broken line
         window.drop(length)
         yield element if following else Element(line, None, "the file ends inside an object")
         return
@@ -155,7 +157,7 @@ def _read(line: int, raw: bytes) -> Element:
 class _Window:
     """A piece of a file with a place in it; `line` counts from 1."""
 
-    __slots__ = ("at", "buffer", "done", "ended", "limit", "line", "source")
+    __slots__ = ("at", "buffer", "done", "ended", "flat", "limit", "line", "source")
 
     def __init__(self, source: Source, limit: int) -> None:
         self.source, self.limit = source, limit
@@ -164,6 +166,7 @@ class _Window:
         self.line = 1
         self.ended = False
         self.done = False
+        self.flat = False
 
     def fill(self, size: int) -> bool:
         """Have at least ``size`` bytes ahead, if the file has them; whether there are."""

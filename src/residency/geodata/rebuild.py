@@ -267,7 +267,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         files = build(options.mmdb)
     except InputError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return error.exit_code
     changed = [
         name
@@ -277,7 +277,7 @@ def main(argv: list[str] | None = None) -> int:
     for name in changed:
         if not options.check:
             (options.out / name).write_bytes(files[name])
-        print(f"{name}: {'differs' if options.check else 'written'}")
+        sys.stdout.write(f"{name}: {'differs' if options.check else 'written'}\n")
     return 1 if options.check and changed else 0
 
 

@@ -1,8 +1,8 @@
-"""SQL over a snapshot with DuckDB: every table by its name, and ``placed``, which adds countries from the catalogue."""
+"""SQL over a snapshot with DuckDB: every table by its name; ``placed`` adds countries from the catalogue."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from residency.inventory.tables import TABLES
 if TYPE_CHECKING:
     import duckdb
 
-    from residency.providers import Region
+    from residency.providers import Location
 
 __all__ = ["Answer", "connect", "query"]
 
@@ -26,10 +26,11 @@ class Answer:
     rows: tuple[tuple[Any, ...], ...]
 
 
-def connect(snapshot: Snapshot, regions: Iterable[Region] = ()) -> duckdb.DuckDBPyConnection:
-    """An in-memory database with a view for each table, ``regions`` and ``placed``; nothing can be written or loaded.
+def connect(snapshot: Snapshot, locate: Callable[[str, str], Location] | None = None) -> duckdb.DuckDBPyConnection:
+    """An in-memory database with a table for each of the snapshot's, and ``placed``; nothing else can be read or written.
 
-    ``placed`` has one row for each (placement, country); a location the catalogue does not know has country ``ZZ``.
+    ``placed`` has one row for each (placement, country), from the catalogue's ``locate``; a location that the
+    catalogue does not know has country ``ZZ``.
     """
     import duckdb
 
@@ -37,22 +38,21 @@ def connect(snapshot: Snapshot, regions: Iterable[Region] = ()) -> duckdb.DuckDB
     for name in TABLES:
         path = str(snapshot.path(name)).replace("'", "''")
         connection.execute(f"CREATE TABLE {name} AS SELECT * FROM read_parquet('{path}')")
-    connection.execute(
-        "CREATE TABLE regions (provider VARCHAR, region VARCHAR, countries VARCHAR[], kind VARCHAR, operator VARCHAR)"
-    )
-    found = [(item.provider, item.region, list(item.countries), item.kind, item.operator) for item in regions]
+    connection.execute("CREATE TABLE places (location_provider VARCHAR, location VARCHAR, countries VARCHAR[])")
+    names = connection.execute("SELECT DISTINCT location_provider, location FROM placements").fetchall()
+    found = [(provider, name, sorted(locate(provider, name).countries)) for provider, name in names] if locate else []
     if found:
-        connection.executemany("INSERT INTO regions VALUES (?, ?, ?, ?, ?)", found)
+        connection.executemany("INSERT INTO places VALUES (?, ?, ?)", found)
     connection.execute(
-        "CREATE VIEW placed AS SELECT p.*, unnest(coalesce(r.countries, ['ZZ'])) AS country FROM placements p "
-        "LEFT JOIN regions r ON r.provider = p.location_provider AND lower(r.region) = lower(p.location)"
+        "CREATE VIEW placed AS SELECT p.*, unnest(coalesce(c.countries, ['ZZ'])) AS country FROM placements p "
+        "LEFT JOIN places c USING (location_provider, location)"
     )
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
 
 
-def query(snapshot: Snapshot, sql: str, regions: Iterable[Region] = ()) -> Answer:
+def query(snapshot: Snapshot, sql: str, locate: Callable[[str, str], Location] | None = None) -> Answer:
     """Run one statement.
 
     Raises
@@ -62,7 +62,7 @@ def query(snapshot: Snapshot, sql: str, regions: Iterable[Region] = ()) -> Answe
     """
     import duckdb
 
-    connection = connect(snapshot, regions)
+    connection = connect(snapshot, locate)
     try:
         result = connection.sql(sql)
         if result is None:  # a statement that answers no rows
@@ -71,7 +71,7 @@ def query(snapshot: Snapshot, sql: str, regions: Iterable[Region] = ()) -> Answe
         return Answer(tuple(table.column_names), tuple(zip(*(column.to_pylist() for column in table.columns), strict=True)))
     except duckdb.Error as error:
         reason = str(error).strip().splitlines()[0]
-        tables = ", ".join([*TABLES, "regions", "placed"])
+        tables = ", ".join([*TABLES, "placed"])
         raise InputError(f"query: {reason}; tables: {tables}") from None
     finally:
         connection.close()

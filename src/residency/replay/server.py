@@ -15,8 +15,8 @@ them under ``exchanges``::
 
 ``query`` and ``body`` name what must be there; anything more is let through, ``null`` means it must not be there, and
 a list must be equal. Among the exchanges that fit, the one with the most conditions answers; an exchange of a later
-folder goes before any of an earlier one. ``responses`` are given in turn and the last one repeats; ``response`` is short
-for one. A response has ``status`` (200), ``headers``, and ``body`` (JSON) or ``text`` (as it is, an HTML page for
+folder goes before any of an earlier one. ``responses`` are given in turn and the last one repeats; ``response`` is
+short for one. A response has ``status`` (200), ``headers``, and ``body`` (JSON) or ``text`` (as it is, an HTML page for
 instance). ``delay`` waits so many seconds first; ``truncate`` promises the whole body and closes after so many bytes.
 ``{{url}}`` in texts becomes the server's own address, for next-page links.
 
@@ -282,4 +282,3 @@ def _within(wanted: Any, given: Any) -> bool:
 
 def _count(wanted: Mapping[str, Any]) -> int:
     return sum(_count(value) if isinstance(value, Mapping) else 1 for value in wanted.values())
-

@@ -1,0 +1,184 @@
+"""``residency law``: the law catalogue on any day."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from residency.cli.options import AsOf, DataFolder, FormatOption, day
+from residency.cli.output import Format, emit, line
+from residency.dates import parse_day
+from residency.errors import InputError
+
+if TYPE_CHECKING:
+    from residency.jurisdictions import Jurisdiction, Jurisdictions
+
+app = typer.Typer(help="The law catalogue: who may reach data, under which law, since when.", no_args_is_help=True)
+
+
+def _load(data: Path | None) -> Jurisdictions:
+    from residency.data import data_folders
+    from residency.jurisdictions import load_jurisdictions
+    from residency.method.facts import load_fact_words
+
+    return load_jurisdictions(data_folders(data), load_fact_words())
+
+
+@app.command("list")
+def list_(as_of: AsOf = None, data: DataFolder = None, form: FormatOption = Format.table) -> None:
+    """Every country with how much of its file is known on a day.
+
+    Example: residency law list --as-of 2024-06-30 --format json
+    """
+    when = day(as_of)
+    catalogue = _load(data)
+    rows = []
+    for code, item in catalogue.items():
+        known = sum(any(entry.known for entry in item.at(key, when)) for key in item.facts)
+        rows.append(
+            {
+                "country": code,
+                "name": item.name.en,
+                "name_ja": item.name.ja,
+                "known": known,
+                "keys": len(item.facts),
+                "instruments": len(item.instruments),
+                "reviewed": item.reviewed,
+                "review_by": item.review_by,
+                "may_affect": item.disclosure.value,
+            }
+        )
+    columns = ["country", "name", "known", "keys", "instruments", "reviewed", "review_by", "may_affect"]
+    emit(rows, columns, form)
+
+
+@app.command()
+def show(
+    country: Annotated[str, typer.Argument(help="Code such as US.")],
+    as_of: AsOf = None,
+    data: DataFolder = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Everything on file about one country on a day.
+
+    Example: residency law show CN --as-of 2021-10-22
+    """
+    when = day(as_of)
+    catalogue = _load(data)
+    item = catalogue.get(country.upper())
+    if item is None:
+        raise InputError(f"law show: no file for {country!r}; `residency law list` names all {len(catalogue)}")
+    rows = list(_facts(item, when))
+    if form is not Format.table:
+        emit(rows, list(rows[0]), form)
+        return
+    line(f"{item.name.en} / {item.name.ja} ({item.code}) on {when}; reviewed {item.reviewed}, next by {item.review_by}")
+    line()
+    emit(rows, ["key", "value", "attributes", "from", "to", "instrument", "at", "confidence"], form)
+    line()
+    line(f"May affect proper handling: {item.disclosure.value}")
+    line(f"  {item.disclosure.summary.en}")
+    line(f"  {item.disclosure.summary.ja}")
+
+
+def _facts(item: Jurisdiction, when: dt.date) -> Iterator[dict[str, Any]]:
+    for key in item.facts:
+        entries = item.at(key, when)
+        if not entries:
+            yield {"key": key, "value": "unknown", "searched": f"nothing recorded for {when}"}
+        for entry in entries:
+            cite = entry.cite[0] if entry.cite else None
+            instrument = item.instruments[cite.instrument] if cite else None
+            yield {
+                "key": key,
+                "value": entry.value,
+                "attributes": " ".join(f"{name}={word}" for name, word in sorted(entry.attributes.items())),
+                "from": entry.start,
+                "to": entry.end,
+                "instrument": instrument.title.en if instrument else "",
+                "citation": instrument.citation if instrument else "",
+                "at": cite.at if cite else "",
+                "says": cite.says if cite else "",
+                "source": (cite.source or instrument.url) if cite and instrument else "",
+                "confidence": entry.confidence or "",
+                "searched": entry.searched or "",
+                "note": entry.note or "",
+            }
+
+
+@app.command()
+def changes(
+    start: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD.")],
+    end: Annotated[str | None, typer.Option("--to", help="Day after the last; today when left out.")] = None,
+    country: Annotated[str | None, typer.Option(help="Only this country.")] = None,
+    data: DataFolder = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Every fact or instrument that began or ended in a period, with its source.
+
+    Example: residency law changes --from 2025-04-01 --to 2026-04-01
+    """
+    first, last = parse_day(start, "--from"), day(end)
+    if last <= first:
+        raise InputError(f"law changes: --to {last} must be later than --from {first}")
+    rows = [
+        change.model_dump()
+        for change in _load(data).changes(first, last)
+        if country is None or change.country == country.upper()
+    ]
+    columns = ["date", "country", "change", "subject", "value", "instrument_id", "title_en", "source_url", "confidence"]
+    emit(rows, columns, form)
+
+
+@app.command()
+def facts(data: DataFolder = None, form: FormatOption = Format.json) -> None:
+    """All facts as one flat list, one row for each citation.
+
+    Example: residency law facts --format json
+    """
+    rows = []
+    for code, item in _load(data).items():
+        for key, entries in item.facts.items():
+            for entry in entries:
+                for cite in entry.cite or [None]:
+                    instrument = item.instruments[cite.instrument] if cite else None
+                    rows.append(
+                        {
+                            "country": code,
+                            "instrument_id": cite.instrument if cite else None,
+                            "title_en": instrument.title.en if instrument else None,
+                            "title_original": instrument.title.original if instrument else None,
+                            "citation": f"{instrument.citation}, {cite.at}" if instrument and cite else None,
+                            "kind": instrument.kind if instrument else None,
+                            "in_force_from": entry.start,
+                            "in_force_to": entry.end,
+                            "fact_key": key,
+                            "attributes": {"value": entry.value, **entry.attributes},
+                            "says": cite.says if cite else entry.searched,
+                            "source_url": (cite.source or instrument.url) if instrument and cite else None,
+                            "confidence": entry.confidence,
+                        }
+                    )
+    emit(rows, list(rows[0]) if rows else [], form)
+
+
+@app.command()
+def lint(as_of: AsOf = None, data: DataFolder = None, form: FormatOption = Format.table) -> None:
+    """Check every file; faults exit 2, notices (facts past review, one-sided commitments) do not.
+
+    Example: residency law lint
+    """
+    from residency.lawlint import notices
+
+    catalogue = _load(data)
+    found = [{"country": n.country, "subject": n.subject, "notice": n.message} for n in notices(catalogue, day(as_of))]
+    if form is not Format.table:
+        emit(found, ["country", "subject", "notice"], form)
+        return
+    for item in found:
+        line(f"notice: {item['country']} {item['subject']}: {item['notice']}")
+    line(f"{len(catalogue)} files, {len(catalogue.commitments)} lists: no faults, {len(found)} notices")

@@ -1,0 +1,582 @@
+"""Microsoft Azure: subscriptions, then one Resource Graph query for all kinds of a subscription, details from ARM.
+
+Resource Graph leaves out, without a word, what the caller may not read. So an answer without rows counts as ``empty``
+only where the caller's permissions on the subscription cover the kind; else the unit is ``denied``. Where Resource Graph
+refuses, each provider's own list is asked. A subscription the tenant has but does not show us is a gap with all its
+units.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import urlsplit
+
+from residency.collect.grants import Scope
+from residency.collect.mapping import Asked, Failure, Record, map_record, search
+from residency.collect.places import Trouble, listing_gaps, pair_in, read_rows, unit_of
+from residency.collect.plan import Job, Plan, UnitKey
+from residency.collect.spec import Call, Kind
+from residency.errors import CredentialsError
+from residency.inventory.tables import Gap, Key, Rows, Unit
+from residency.providers import Providers
+
+__all__ = ["AzureClients", "AzureDriver", "Subscription", "azure_clients", "read_resources", "table_rows", "trouble_of"]
+
+PROVIDER = "azure"
+REGION = "global"
+GRAPH = "resourcegraph"
+PAGE = 1000
+"""Largest page Resource Graph gives."""
+_PERMISSIONS = "Microsoft.Authorization/permissions?api-version=2022-04-01"
+_DESCENDANTS = "descendants?api-version=2020-05-01"
+_COLUMNS = "id, name, type, kind, location, tags, sku, properties"
+_DENIED = {"AuthorizationFailed", "LinkedAuthorizationFailed", "AccessDenied", "SubscriptionNotFound"}
+_NOT_REGISTERED = {"MissingSubscriptionRegistration", "SubscriptionNotRegistered"}
+_THROTTLED = {"RateLimiting", "TooManyRequests", "SubscriptionRequestsThrottled"}
+
+
+@dataclass(frozen=True, slots=True)
+class AzureClients:
+    """What the driver asks with."""
+
+    subscriptions: Any
+    graph: Any
+    resources: Any
+
+
+def azure_clients(
+    *,
+    endpoint: str | None = None,
+    base_url: str = "https://management.azure.com",
+    credential: Any = None,
+    pause: float = 0.8,
+    retries: int = 6,
+) -> AzureClients:
+    """Clients of one Azure cloud.
+
+    Parameters
+    ----------
+    endpoint
+        Address of a server that answers in Azure's place, without credentials (``http://127.0.0.1:1234``).
+    base_url
+        Resource Manager of a sovereign cloud.
+    credential
+        azure-identity credential; `DefaultAzureCredential` when left out.
+    pause, retries
+        Backoff factor in seconds, and how often a throttled call is repeated.
+    """
+    from azure.mgmt.resource.resources import ResourceManagementClient
+    from azure.mgmt.resource.subscriptions import SubscriptionClient
+    from azure.mgmt.resourcegraph import ResourceGraphClient
+
+    options: dict[str, Any] = {
+        "base_url": endpoint or base_url,
+        "credential_scopes": [f"{endpoint or base_url}/.default"],
+        "retry_total": retries,
+        "retry_backoff_factor": pause,
+    }
+    if endpoint is not None:
+        from azure.core.pipeline.policies import SansIOHTTPPolicy
+
+        options["authentication_policy"] = SansIOHTTPPolicy()
+        credential = credential or _NoCredential()
+    if credential is None:
+        from azure.identity import DefaultAzureCredential
+
+        credential = DefaultAzureCredential()
+    return AzureClients(
+        subscriptions=SubscriptionClient(credential, **options),
+        graph=ResourceGraphClient(credential, **options),
+        resources=ResourceManagementClient(credential, "none", **options),
+    )
+
+
+class _NoCredential:
+    def get_token(self, *_scopes: str, **_options: Any) -> Any:
+        raise CredentialsError("this server takes no credentials")
+
+
+def trouble_of(error: Exception) -> Trouble:
+    """How a unit ends after an error of Azure's libraries.
+
+    Raises
+    ------
+    CredentialsError
+        When there are no usable credentials at all.
+    """
+    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+
+    text = " ".join(str(getattr(error, "message", error)).split())[:500]
+    if isinstance(error, ClientAuthenticationError) and error.response is None:
+        raise CredentialsError(f"no usable Azure credentials; run `az login`, then again: {text}") from error
+    if not isinstance(error, HttpResponseError):
+        return Trouble("failed", type(error).__name__, f"no usable answer: {text or type(error).__name__}")
+    status = error.status_code or 0
+    code = str(getattr(error.error, "code", None) or status or type(error).__name__)
+    if status == 429 or code in _THROTTLED:
+        return Trouble("throttled", code, f"throttled: {text}; sweep again with fewer workers")
+    if status in {401, 403} or code in _DENIED:
+        # a subscription one may not see is answered as one that is not there
+        return Trouble("denied", code, f"denied: {text}")
+    if code in _NOT_REGISTERED:
+        return Trouble("disabled", code, f"the resource provider is not registered: {text}")
+    return Trouble("failed", code, f"no usable answer: {text}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Subscription:
+    """A subscription and who else manages it (Azure Lighthouse)."""
+
+    id: str
+    name: str
+    tenant: str
+    state: str
+    managed_by: tuple[str, ...] = ()
+
+    def view(self) -> dict[str, Any]:
+        """As a record shows it."""
+        return {
+            "subscriptionId": self.id,
+            "displayName": self.name,
+            "tenantId": self.tenant,
+            "managedByTenants": [{"tenantId": tenant} for tenant in self.managed_by],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Estate:
+    subscriptions: tuple[Subscription, ...]
+    refused: tuple[tuple[str, Trouble, str], ...]
+    notes: tuple[str, ...]
+
+    def scope(self) -> Scope:
+        return Scope(
+            accounts=frozenset(item.id for item in self.subscriptions),
+            tenants=frozenset(item.tenant for item in self.subscriptions if item.tenant),
+            complete=not self.refused and not self.notes,
+        )
+
+
+@dataclass(slots=True)
+class AzureDriver:
+    """Azure under one credential.
+
+    Parameters
+    ----------
+    clients, kinds, catalogue
+        What to ask with, what to look for, what the names of places mean.
+    now
+        The clock.
+    wanted
+        Subscription ids: these only. All that can be seen when left out.
+    """
+
+    clients: AzureClients
+    kinds: Mapping[str, Kind]
+    catalogue: Providers
+    now: Callable[[], dt.datetime]
+    wanted: tuple[str, ...] = ()
+    _estate: _Estate | None = None
+    _vaults: dict[str, tuple[str, str, str]] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def provider(self) -> str:
+        """Catalogue id."""
+        return PROVIDER
+
+    def plan(self) -> Plan:
+        """One job for each subscription; refused ones end here with all their units."""
+        estate = self.estate()
+        moment = self.now()
+        jobs: list[Job] = []
+        gaps: list[Gap] = []
+        units: list[Unit] = []
+        refused = list(estate.refused)
+        for item in estate.subscriptions:
+            if item.state == "Deleted":
+                trouble = Trouble(
+                    "skipped", item.state, f"subscription {item.id} is deleted: content may still be kept"
+                )
+                refused.append((item.id, trouble, "subscriptions.list"))
+            else:
+                jobs.append(Job(f"{PROVIDER}/{item.id}", tuple(self._keys(item.id)), estimated_calls=2))
+        for account, trouble, call in refused:
+            gaps.append(_gap(account, "*", call, moment, "scope", trouble.cause, trouble.message))
+            units += [unit_of(key, 0, trouble, 0, moment, moment) for key in self._keys(account)]
+        return Plan(tuple(sorted(jobs)), tuple(gaps), tuple(units), estate.notes)
+
+    def run(self, job: Job) -> Rows:
+        """Answer every unit of the job."""
+        started = self.now()
+        account = job.name.removeprefix(f"{PROVIDER}/")
+        wanted = {key.kind: self.kinds[key.kind] for key in job.units}
+        allowed, calls = self._allowed(account)
+        found, short, count = self._query(account, _query_of(wanted.values()))
+        calls += count
+        read: dict[str, Any] = {}
+        rows = Rows()
+        for key in sorted(job.units):
+            kind = wanted[key.kind]
+            mine = found.get(kind.list_.asset_type or "", {})
+            trouble, call = short, f"resourcegraph.Resources {account} {kind.list_.asset_type}"
+            if trouble is not None and kind.list_.path:
+                more, trouble, count = self._list(kind, account)
+                calls += count
+                mine = {**mine, **more}
+                call = f"{kind.list_.path.format(subscription=account)} after: {short.message if short else ''}"[:300]
+            elif trouble is None:
+                trouble = _hidden(allowed, kind, account)
+            part, count = self._stores(kind, key, mine.values(), call, started, read)
+            rows.extend(part)
+            rows.add(*listing_gaps(key, trouble, call, started))
+            rows.add(unit_of(key, len(part["stores"]), trouble, calls + count, started, self.now()))
+            calls = 0  # the shared calls count once, with the first unit
+        return rows
+
+    def estate(self) -> _Estate:
+        """Tenants and subscriptions, asked for once."""
+        with self._lock:
+            if self._estate is None:
+                self._estate = self._look()
+            return self._estate
+
+    def _look(self) -> _Estate:
+        seen: dict[str, Subscription] = {}
+        refused: list[tuple[str, Trouble, str]] = []
+        notes: list[str] = []
+        if self.wanted:
+            for name in self.wanted:
+                try:
+                    seen[name] = _subscription(self.clients.subscriptions.subscriptions.get(name))
+                except Exception as error:  # the boundary: whatever went wrong becomes a gap with its cause
+                    refused.append((name, trouble_of(error), "subscriptions.get"))
+            return _Estate(tuple(sorted(seen.values())), tuple(refused), ())
+        tenants: set[str] = set()
+        try:
+            seen = {
+                item.subscription_id: _subscription(item) for item in self.clients.subscriptions.subscriptions.list()
+            }
+            tenants = {str(item.tenant_id) for item in self.clients.subscriptions.tenants.list() if item.tenant_id}
+        except Exception as error:  # the boundary
+            refused.append(("subscriptions", trouble_of(error), "subscriptions.list"))
+        for tenant in sorted(tenants):
+            try:
+                path = f"/providers/Microsoft.Management/managementGroups/{tenant}/{_DESCENDANTS}"
+                below = [item for page in self._pages(path) for item in page]
+            except Exception as error:  # the boundary
+                trouble = trouble_of(error)
+                notes.append(
+                    f"tenant {tenant}: other subscriptions may exist, its root management group: {trouble.message}"
+                )
+                continue
+            for item in below:
+                name = str(item.get("name") or "")
+                if str(item.get("type") or "").endswith("/subscriptions") and name not in seen:
+                    message = (
+                        f"denied: subscription {name} is in tenant {tenant}, but may not be read; grant Reader on it"
+                    )
+                    refused.append((name, Trouble("denied", "NotListed", message), "managementGroups.descendants"))
+        return _Estate(tuple(sorted(seen.values())), tuple(refused), tuple(notes))
+
+    def _keys(self, account: str) -> Iterator[UnitKey]:
+        return (UnitKey(PROVIDER, account, REGION, kind) for kind in sorted(self.kinds))
+
+    def _get(self, url: str) -> Any:
+        from azure.core.rest import HttpRequest
+
+        response = self.clients.resources.send_request(HttpRequest("GET", url))
+        response.raise_for_status()
+        return json.loads(response.text())
+
+    def _pages(self, url: str) -> Iterator[list[Any]]:
+        while url:
+            body = self._get(url)
+            if not isinstance(body, dict) or not isinstance(body.get("value"), list):
+                raise ValueError(f"the answer has no list: {str(body)[:80]!r}")
+            yield body["value"]
+            url = body.get("nextLink") or ""
+
+    def _allowed(self, account: str) -> tuple[list[Any] | Trouble, int]:
+        """What the caller may do on the subscription."""
+        calls = 0
+        try:
+            found: list[Any] = []
+            for page in self._pages(f"/subscriptions/{account}/providers/{_PERMISSIONS}"):
+                calls += 1
+                found += page
+            return found, calls
+        except Exception as error:  # the boundary
+            return trouble_of(error), calls + 1
+
+    def _query(self, account: str, query: str) -> tuple[dict[str, dict[str, dict[str, Any]]], Trouble | None, int]:
+        """Rows of a query by type and identifier, and whether some are missing."""
+        from azure.mgmt.resourcegraph.models import QueryRequest, QueryRequestOptions
+
+        found: dict[str, dict[str, dict[str, Any]]] = {}
+        token: str | None = None
+        calls = seen = 0
+        try:
+            while True:
+                calls += 1
+                options = QueryRequestOptions(result_format="objectArray", top=PAGE, skip_token=token)
+                names = [account] if account else [item.id for item in self.estate().subscriptions]
+                answer = self.clients.graph.resources(QueryRequest(subscriptions=names, query=query, options=options))
+                for row in table_rows(answer.data):
+                    seen += 1
+                    kept = normal(row)
+                    if kept["id"]:
+                        found.setdefault(kept["type"], {})[kept["id"]] = kept
+                token = answer.skip_token
+                if token:
+                    continue
+                if str(answer.result_truncated).rsplit(".", 1)[-1].lower() == "true":
+                    return found, Trouble("failed", "truncated", "Resource Graph cut its answer short"), calls
+                if answer.total_records is not None and answer.total_records > seen:
+                    message = f"Resource Graph counted {answer.total_records} rows and gave {seen}"
+                    return found, Trouble("failed", "truncated", message), calls
+                return found, None, calls
+        except Exception as error:  # the boundary
+            return found, trouble_of(error), calls
+
+    def _list(self, kind: Kind, account: str) -> tuple[dict[str, dict[str, Any]], Trouble | None, int]:
+        """The provider's own list, where Resource Graph refused."""
+        found: dict[str, dict[str, Any]] = {}
+        calls = 0
+        url = f"{(kind.list_.path or '').format(subscription=account)}?api-version={kind.list_.api_version}"
+        try:
+            for page in self._pages(url):
+                calls += 1
+                for item in page:
+                    row = normal(item)
+                    found[row["id"]] = row
+            return found, None, calls
+        except Exception as error:  # the boundary
+            return found, trouble_of(error), calls + 1
+
+    def _stores(
+        self,
+        kind: Kind,
+        key: UnitKey,
+        found: Iterable[dict[str, Any]],
+        call: str,
+        moment: dt.datetime,
+        read: dict[str, Any],
+    ) -> tuple[Rows, int]:
+        rows, calls = Rows(), 0
+        owner = next((item for item in self.estate().subscriptions if item.id == key.account), None)
+        pair_of = pair_in(self.catalogue)
+        asked = Asked(PROVIDER, key.account, REGION, key.kind, PROVIDER, moment, self.estate().scope(), pair_of)
+        for row in found:
+            record = resource_record(row, owner, pair_of, call)
+            if not record.data.get("properties") or not record.data.get("location"):
+                calls += 1
+                record = self._fill(kind, record, owner, read)
+            calls += self._details(kind, record, read)
+            rows.extend(map_resource(kind, record, asked))
+        return read_resources(rows, self.catalogue, self.vaults() if _has_urls(rows) else {}), calls
+
+    def _fill(self, kind: Kind, record: Record, owner: Subscription | None, read: dict[str, Any]) -> Record:
+        """A row cut short (only its identifier, or no properties), read from Resource Manager."""
+        body = self._once(f"{record.data['id']}?api-version={kind.list_.api_version}", read)
+        if isinstance(body, Trouble):
+            record.failed[""] = Failure(body.cause, body.message, "resources.get_by_id", ("placement", "key", "grants"))
+            return record
+        return resource_record({**record.data, **normal(body)}, owner, pair_in(self.catalogue), record.call)
+
+    def _details(self, kind: Kind, record: Record, read: dict[str, Any]) -> int:
+        calls = 0
+        for detail in kind.detail:
+            if not detail.into or (detail.when and not search(detail.when, record.data)):
+                continue
+            name = f"arm.{detail.operation}"
+            path = _path(detail, record.data)
+            if path is None:
+                message = f"cannot ask {name}: the row lacks what its address needs"
+                record.failed[detail.into] = Failure("malformed", message, name, tuple(detail.gives))
+                continue
+            calls += path not in read
+            body = self._once(path, read)
+            if isinstance(body, Trouble) and body.code not in detail.absent:
+                record.failed[detail.into] = Failure(body.cause, body.message, name, tuple(detail.gives))
+            else:
+                record.data[detail.into] = None if isinstance(body, Trouble) else body
+        return calls
+
+    def _once(self, path: str, read: dict[str, Any]) -> Any:
+        """A body with all its pages, or the trouble; the same address is asked once in a job."""
+        if path not in read:
+            try:
+                body = self._get(path)
+                link = body.get("nextLink") if isinstance(body, dict) else None
+                if not isinstance(body, dict):
+                    raise ValueError(f"the answer is not an object: {str(body)[:80]!r}")
+                if link and isinstance(body.get("value"), list):
+                    body = {**body, "value": [*body["value"], *(item for page in self._pages(link) for item in page)]}
+                read[path] = body
+            except Exception as error:  # the boundary
+                read[path] = trouble_of(error)
+        return read[path]
+
+    def vaults(self) -> dict[str, tuple[str, str, str]]:
+        """Key vaults of all subscriptions by host name: identifier, location, subscription."""
+        estate = self.estate()
+        with self._lock:
+            if self._vaults is None:
+                self._vaults = {}
+                if estate.subscriptions:
+                    query = "resources | where type in~ ('microsoft.keyvault/vaults', 'microsoft.keyvault/managedhsms')"
+                    found, _, _ = self._query("", f"{query} | project {_COLUMNS} | order by id asc")
+                    for row in (row for rows in found.values() for row in rows.values()):
+                        self._vaults.update(vault_of(row))
+            return self._vaults
+
+
+def table_rows(data: Any) -> Iterator[dict[str, Any]]:
+    """Rows of a Resource Graph answer, in its object form or its table form.
+
+    Raises
+    ------
+    ValueError
+        When it is neither.
+    """
+    if isinstance(data, list):
+        yield from (row if isinstance(row, dict) else {} for row in data)
+    elif isinstance(data, Mapping) and isinstance(data.get("columns"), list) and isinstance(data.get("rows"), list):
+        names = [str(column.get("name")) for column in data["columns"]]
+        yield from (dict(zip(names, row, strict=True)) for row in data["rows"])
+    else:
+        raise ValueError(f"Resource Graph answered neither objects nor a table: {str(data)[:80]!r}")
+
+
+def normal(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with its identifier and type in lower case; a type that was left out is read from the identifier."""
+    name = str(row.get("id") or "").strip().lower()
+    if name and not name.startswith("/"):
+        name = f"/{name}"
+    kept = {field_: value for field_, value in row.items() if value is not None}
+    return {**kept, "id": name, "type": str(row.get("type") or type_of(name)).lower()}
+
+
+def type_of(name: str) -> str:
+    """``microsoft.sql/servers/databases`` from a resource identifier."""
+    _, _, tail = name.lower().rpartition("/providers/")
+    parts = tail.split("/")
+    return "/".join([parts[0], *parts[1::2]]) if len(parts) > 2 else ""
+
+
+def resource_record(
+    row: Mapping[str, Any], owner: Subscription | None, pair_of: Callable[[str, str], str | None], call: str
+) -> Record:
+    """A row as the kinds' rules see it."""
+    data = dict(row)
+    data.setdefault("name", str(data.get("id", "")).rsplit("/", 1)[-1])
+    data["subscription"] = owner.view() if owner else {"managedByTenants": []}
+    if paired := pair_of(PROVIDER, str(data.get("location") or "")):
+        data["paired"] = paired
+    return Record(data, call)
+
+
+def map_resource(kind: Kind, record: Record, asked: Asked) -> Rows:
+    """Rows of one record; a row without properties claims nothing about copies, keys and grants."""
+    rows = map_record(kind, record, asked)
+    if not record.data.get("properties") and rows["stores"] and "" not in record.failed:
+        store = rows["stores"][0]
+        origin = {name: getattr(store, name) for name in ("provider", "account", "region", "kind", "call", "seen_at")}
+        message = "the row was cut short: it has no properties, so copies and keys are not known"
+        for field_ in ("placement", "key"):
+            rows.add(Gap(**origin, store_id=store.store_id, field=field_, cause="malformed", message=message))
+    return rows
+
+
+def vault_of(row: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:
+    """Host name of a vault row, with what it stands for."""
+    properties = row.get("properties") or {}
+    host = urlsplit(str(properties.get("vaultUri") or properties.get("hsmUri") or "")).hostname
+    parts = str(row["id"]).split("/")
+    return {host: (str(row["id"]), str(row.get("location") or ""), parts[2] if len(parts) > 2 else "")} if host else {}
+
+
+def read_resources(rows: Rows, catalogue: Providers, vaults: Mapping[str, tuple[str, str, str]]) -> Rows:
+    """Rows with Azure's places, targets and keys brought to one form; a copy to the store itself is none."""
+
+    def key(item: Key) -> Key:
+        host = urlsplit(item.key_id).hostname if item.key_id.startswith("https://") else None
+        if host and host in vaults:
+            vault, place, account = vaults[host]
+            evidence = f"{item.evidence}; {item.key_id}"
+            return replace(item, key_id=vault, key_location=place, key_account=account, evidence=evidence)
+        return item if host else replace(item, key_id=item.key_id.lower())
+
+    result = read_rows(rows, catalogue, PROVIDER, target=str.lower, key=key)
+    result.tables["placements"] = [item for item in result["placements"] if item.target != item.store_id]
+    return result
+
+
+def _subscription(item: Any) -> Subscription:
+    state = getattr(item.state, "value", item.state)
+    managed = tuple(sorted(str(tenant.tenant_id) for tenant in item.managed_by_tenants or () if tenant.tenant_id))
+    return Subscription(
+        str(item.subscription_id), str(item.display_name or ""), str(item.tenant_id or ""), str(state), managed
+    )
+
+
+def _query_of(kinds: Iterable[Kind]) -> str:
+    types = ", ".join(f"'{kind}'" for kind in sorted({kind.list_.asset_type or "" for kind in kinds} - {""}))
+    return f"resources | where type in~ ({types}) | project {_COLUMNS} | order by id asc"
+
+
+def _hidden(allowed: list[Any] | Trouble, kind: Kind, account: str) -> Trouble | None:
+    """What Resource Graph may have left out without saying so."""
+    if isinstance(allowed, Trouble):
+        message = f"cannot tell whether rows are left out, permissions on {account}: {allowed.message}"
+        return replace(allowed, message=message)
+    for action in kind.list_.iam:
+        if action.startswith("Microsoft.ResourceGraph/") or permits(allowed, action):
+            continue
+        message = f"denied: no {action} on the whole subscription, so Resource Graph may leave out rows; grant Reader"
+        return Trouble("denied", "NotReadable", message)
+    return None
+
+
+def permits(permissions: Iterable[Mapping[str, Any]], action: str) -> bool:
+    """Whether one of the permission sets lets the action through."""
+
+    def matches(patterns: Any) -> bool:
+        return any(fnmatchcase(action.lower(), str(pattern).lower()) for pattern in patterns or ())
+
+    return any(matches(item.get("actions")) and not matches(item.get("notActions")) for item in permissions)
+
+
+def _path(call: Call, data: Mapping[str, Any]) -> str | None:
+    values: dict[str, str] = {}
+    for name, value in call.args.items():
+        text = search(value[1:] or "@", data) if str(value).startswith("@") else value
+        if not isinstance(text, str) or not text:
+            return None
+        values[name] = text
+    return f"{(call.path or '').format(**values)}?api-version={call.api_version}"
+
+
+def _has_urls(rows: Rows) -> bool:
+    return any(item.key_id.startswith("https://") for item in rows["keys"])
+
+
+def _gap(account: str, kind: str, call: str, moment: dt.datetime, field_: str, cause: Any, message: str) -> Gap:
+    return Gap(
+        provider=PROVIDER,
+        account=account,
+        region=REGION,
+        kind=kind,
+        call=call,
+        seen_at=moment,
+        field=field_,
+        cause=cause,
+        message=message,
+    )

@@ -1,0 +1,145 @@
+"""What the drivers of asset inventories share: names of places brought to the catalogue's form, and how a unit ends."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from residency.collect.plan import UnitKey
+from residency.inventory.tables import Gap, Key, Placement, Rows, Store, Unit
+from residency.model import COMPLETE_STATUSES, Cause, UnitStatus
+from residency.providers import Providers
+
+__all__ = ["Trouble", "fold", "pair_in", "read_rows", "unit_of", "unread_store"]
+
+_CAUSES: dict[str, Cause] = {"denied": "denied", "throttled": "throttled", "skipped": "skipped"}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why an answer did not come, or came short: how the unit ends, the provider's code, one line for the reader."""
+
+    status: UnitStatus
+    code: str
+    message: str
+
+    @property
+    def cause(self) -> Cause:
+        """The same as a gap's cause."""
+        return _CAUSES.get(self.status, "malformed" if self.code == "malformed" else "failed")
+
+    @property
+    def hides(self) -> bool:
+        """Whether stores may be hidden behind it."""
+        return self.status not in COMPLETE_STATUSES
+
+
+def fold(catalogue: Providers, provider: str, name: str) -> tuple[str, str]:
+    """(provider, region) as the catalogue writes them; a name it does not know stays as it is.
+
+    Takes full resource names (``projects/p/instanceConfigs/nam3``, a zone's URL), looks in the service's own name space
+    first and in the cloud's after it: a bucket may lie in a plain region.
+    """
+    short = name.strip().rstrip("/").rsplit("/", 1)[-1]
+    spaces = [provider]
+    if provider in catalogue and (root := catalogue.root(provider).id) != provider:
+        spaces.append(root)
+    for space in spaces:
+        for word in (short, short.removeprefix("regional-")):
+            if found := catalogue.find(space, word):
+                return found.provider, found.region
+    return provider, short
+
+
+def pair_in(catalogue: Providers) -> Callable[[str, str], str | None]:
+    """The catalogue's paired region of a place, for `Asked.pair_of`."""
+
+    def pair_of(provider: str, location: str) -> str | None:
+        found = catalogue.find(*fold(catalogue, provider, location))
+        return found.paired if found else None
+
+    return pair_of
+
+
+def read_rows(
+    rows: Rows, catalogue: Providers, provider: str, *, target: Callable[[str], str], key: Callable[[Key], Key]
+) -> Rows:
+    """The same rows with places in the catalogue's form, targets as store identifiers and keys taken apart."""
+    result = Rows()
+    for name, items in rows.tables.items():
+        for item in items:
+            changed = item
+            if isinstance(item, Placement):
+                space, place = (
+                    fold(catalogue, item.location_provider, item.location)
+                    if item.location
+                    else (item.location_provider, "")
+                )
+                changed = replace(
+                    item, location_provider=space, location=place, target=target(item.target) if item.target else ""
+                )
+            elif isinstance(item, Key):
+                changed = key(item)
+            if getattr(changed, "region", "") not in {"", "global"}:
+                changed = replace(changed, region=fold(catalogue, provider, changed.region)[1])
+            result.tables[name].append(changed)
+    return result
+
+
+def unread_store(origin: dict[str, Any], store_id: str, name: str, holds: str, cause: Cause, message: str) -> Rows:
+    """A store of which only the identifier was seen: a place nobody knows, a key nobody knows, and the gaps."""
+    rows = Rows()
+    rows.add(
+        Store(**origin, store_id=store_id, name=name or store_id, holds=holds),
+        Placement(
+            **origin,
+            store_id=store_id,
+            role="primary",
+            location_provider=origin["provider"],
+            location="",
+            evidence=f"{cause}: only the identifier was seen",
+        ),
+        Key(**origin, store_id=store_id, custody="unknown", evidence=f"{cause}: only the identifier was seen"),
+        *(
+            Gap(**origin, store_id=store_id, field=field, cause=cause, message=message)
+            for field in ("placement", "key", "grants", "labels")
+        ),
+    )
+    return rows
+
+
+def unit_of(
+    key: UnitKey, stores: int, trouble: Trouble | None, calls: int, started: dt.datetime, finished: dt.datetime
+) -> Unit:
+    """The unit's one row. A listing that came short is never ``empty``, and never ``seen``."""
+    return Unit(
+        provider=key.provider,
+        account=key.account,
+        region=key.region,
+        kind=key.kind,
+        status=trouble.status if trouble else "seen" if stores else "empty",
+        code=trouble.code if trouble else "",
+        message=trouble.message if trouble else "",
+        stores=stores,
+        calls=calls,
+        started_at=started,
+        finished_at=finished,
+    )
+
+
+def listing_gaps(key: UnitKey, trouble: Trouble | None, call: str, seen_at: dt.datetime) -> Iterable[Gap]:
+    """The gap of a unit whose listing came short."""
+    if trouble is not None and trouble.hides:
+        yield Gap(
+            provider=key.provider,
+            account=key.account,
+            region=key.region,
+            kind=key.kind,
+            call=call,
+            seen_at=seen_at,
+            field="listing",
+            cause=trouble.cause,
+            message=trouble.message,
+        )

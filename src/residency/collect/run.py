@@ -1,0 +1,197 @@
+"""One collection as residency.yaml describes it: clouds, contractor register, logs, in that order."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from glob import glob
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from residency.collect.engine import Progress, sweep
+from residency.collect.plan import Driver
+from residency.collect.spec import Kind
+from residency.config import Config
+from residency.errors import ConfigError
+from residency.inventory.tables import Gap, Rows, Sweep
+from residency.jurisdictions import Jurisdictions
+from residency.providers import Providers
+
+__all__ = ["collect", "drivers_for", "scope_of"]
+
+
+def scope_of(config: Config) -> dict[str, Any]:
+    """What a collection covers, as plain data; endpoints and profiles are left out, they are no scope."""
+    hidden = {"endpoint", "profile"}
+    clouds = config.scope.model_dump(exclude_none=True)
+    return {
+        "clouds": {name: {k: v for k, v in cloud.items() if k not in hidden} for name, cloud in clouds.items()},
+        "contractors": config.contractors,
+        "logs": list(config.logs),
+    }
+
+
+def drivers_for(config: Config, kinds: Mapping[str, Kind], providers: Providers) -> list[Driver]:
+    """A driver for each cloud in scope.
+
+    Raises
+    ------
+    CredentialsError
+        When a cloud's credentials are missing.
+    ConfigError
+        When the SDK of a cloud in scope is not installed.
+    """
+    drivers: list[Driver] = []
+    scope = config.scope
+    if scope.aws is not None:
+        with _sdk("aws"):
+            from residency.collect.aws import AwsConfig, AwsDriver
+            from residency.collect.door import DoorSettings, SdkDoor, allowed_operations
+
+            door = SdkDoor(
+                allowed_operations(kinds),
+                DoorSettings(profile=scope.aws.profile, region=scope.aws.home_region, endpoint=scope.aws.endpoint),
+            )
+            settings = AwsConfig(
+                role_name=scope.aws.role,
+                external_id=scope.aws.external_id,
+                accounts=tuple(scope.aws.accounts),
+                skip_accounts=tuple(scope.aws.skip_accounts),
+                own_accounts=tuple(scope.aws.own_accounts),
+                regions=tuple(scope.aws.regions),
+            )
+            drivers.append(AwsDriver(kinds, providers, door, settings))
+    if scope.gcp is not None:
+        with _sdk("gcp"):
+            from residency.collect.gcp import GcpDriver, gcp_clients
+
+            drivers.append(
+                GcpDriver(
+                    clients=gcp_clients(endpoint=scope.gcp.endpoint),
+                    kinds={name: kind for name, kind in kinds.items() if name.startswith("gcp.")},
+                    catalogue=providers,
+                    now=_now,
+                    organisation=scope.gcp.organization,
+                    wanted=tuple(scope.gcp.projects),
+                )
+            )
+    if scope.azure is not None:
+        with _sdk("azure"):
+            from residency.collect.azure import AzureDriver, azure_clients
+
+            drivers.append(
+                AzureDriver(
+                    clients=azure_clients(endpoint=scope.azure.endpoint),
+                    kinds={name: kind for name, kind in kinds.items() if name.startswith("azure.")},
+                    catalogue=providers,
+                    now=_now,
+                    wanted=tuple(scope.azure.subscriptions),
+                )
+            )
+    return drivers
+
+
+class _sdk:
+    """Turns a missing SDK into a message that names the extra."""
+
+    def __init__(self, extra: str) -> None:
+        self._extra = extra
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
+        if isinstance(error, ModuleNotFoundError):
+            message = f"scope.{self._extra}: {error.name} is not installed; run pip install 'residency[{self._extra}]'"
+            raise ConfigError(message) from error
+
+
+def collect(
+    config: Config,
+    base: Path,
+    drivers: Sequence[Driver],
+    providers: Providers,
+    jurisdictions: Jurisdictions,
+    journal: Path,
+    *,
+    workers: int = 16,
+    progress: Callable[[Progress], None] | None = None,
+    clock: Callable[[], dt.datetime] | None = None,
+) -> Rows:
+    """Everything residency.yaml names, as rows ready for a snapshot.
+
+    Parameters
+    ----------
+    base
+        Folder that the paths in the configuration are relative to.
+    journal
+        File of finished jobs, for resuming.
+
+    Raises
+    ------
+    ResidencyError
+        For faulty registers, missing credentials, interrupted sweeps. What cannot be seen is a gap, not an error.
+    """
+    now = clock or _now
+    started = now()
+    tell = progress or (lambda _: None)
+    scope = json.dumps(scope_of(config), sort_keys=True, ensure_ascii=False)
+    rows = Rows()
+    if config.contractors is not None:
+        from residency.collect.contractors import read_register
+
+        tell(Progress(0, 1, message=f"contractor register {config.contractors}"))
+        rows.extend(read_register(base / config.contractors, jurisdictions))
+    if config.logs:
+        rows.extend(_logs(config, base, providers, started, tell))
+    rows.extend(sweep(drivers, journal, providers, scope=scope, workers=workers, progress=progress, clock=now))
+    finished = now()
+    name = hashlib.sha256(f"{started.isoformat()} {scope}".encode()).hexdigest()[:12]
+    rows.add(
+        Sweep(
+            sweep_id=name,
+            started_at=started,
+            finished_at=finished,
+            scope=scope,
+            tool_version=version("residency"),
+            catalogue=max((item.reviewed.isoformat() for item in providers.values()), default=""),
+        )
+    )
+    return rows
+
+
+def _logs(config: Config, base: Path, providers: Providers, now: dt.datetime, tell: Callable[[Progress], None]) -> Rows:
+    from residency.collect.logs import read_logs
+    from residency.geo import load_geo
+
+    rows = Rows()
+    paths: list[Path] = []
+    for pattern in config.logs:
+        found = sorted(Path(name) for name in glob(str(base / pattern), recursive=True))  # noqa: PTH207
+        files = [path for path in found if path.is_file()]
+        if not files:
+            rows.add(
+                Gap(
+                    provider="",
+                    account="",
+                    region="",
+                    kind="",
+                    call=f"logs {pattern}",
+                    seen_at=now,
+                    field="log",
+                    cause="skipped",
+                    message=f"no log file matches {pattern}; observed access is not known",
+                )
+            )
+        paths += files
+    tell(Progress(0, 1, message=f"{len(paths)} log files"))
+    geo = load_geo(base / config.geo_database if config.geo_database else None, providers=providers)
+    rows.extend(read_logs(paths, geo, seen_at=now))
+    return rows
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
