@@ -43,8 +43,16 @@ regions:
 def providers(tmp_path_factory: pytest.TempPathFactory) -> Providers:
     base = tmp_path_factory.mktemp("catalogue")
     for name, kind, extra, regions in (
-        ("aws", "cloud", "", ["us-east-1: {countries: [US]}", "eu-central-1: {countries: [DE, AT]}",
-                              "ap-northeast-1: {countries: [ZZ], kind: logical}"]),
+        (
+            "aws",
+            "cloud",
+            "",
+            [
+                "us-east-1: {countries: [US]}",
+                "eu-central-1: {countries: [DE, AT]}",
+                "ap-northeast-1: {countries: [ZZ], kind: logical}",
+            ],
+        ),
         ("aws-cn", "partition", "part_of: aws", ["cn-north-1: {countries: [CN]}"]),
         ("azure", "cloud", "", ["francecentral: {countries: [FR]}"]),
     ):
@@ -130,8 +138,17 @@ def test_no_country_names_any_country_and_the_reason(geo: Geo, text: str, verdic
 
 @pytest.mark.parametrize(
     "text",
-    ["203.178.137.58", " 203.178.137.58 ", "203.178.137.58:443", "::ffff:203.178.137.58", "[::ffff:203.178.137.58]:443",
-     "2001:200::1", "[2001:200::1]", "[2001:200::1]:8443", "2001:200::1%en0"],
+    [
+        "203.178.137.58",
+        " 203.178.137.58 ",
+        "203.178.137.58:443",
+        "::ffff:203.178.137.58",
+        "[::ffff:203.178.137.58]:443",
+        "2001:200::1",
+        "[2001:200::1]",
+        "[2001:200::1]:8443",
+        "2001:200::1%en0",
+    ],
 )
 def test_a_country_comes_with_the_data_and_its_day(geo: Geo, text: str) -> None:
     manifest = json.loads((geo_module.GEODATA / "manifest.json").read_text())["dbip-country.npz"]
@@ -304,7 +321,16 @@ FLAT = {
 def test_own_database_with_the_nested_schema(tmp_path: Path, kind: str) -> None:
     geo = load_geo(database(tmp_path / "own.mmdb", kind, NESTED))
     asked = ["203.178.137.58", "203.178.1.1", "204.0.0.1", "205.0.0.1", "206.0.0.1", "2001:200::1", "9.9.9.1", "***"]
-    verdicts = ["country", "country", "indeterminate", "unknown", "unknown", "country", "indeterminate", "not-an-address"]
+    verdicts = [
+        "country",
+        "country",
+        "indeterminate",
+        "unknown",
+        "unknown",
+        "country",
+        "indeterminate",
+        "not-an-address",
+    ]
     answers = geo.locate(asked)
     assert [answer.verdict for answer in answers] == verdicts
     assert [answers[row].countries for row in (0, 1, 5)] == [("DE",), ("DE",), ("FR",)]
@@ -355,7 +381,9 @@ def test_own_database_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_own_database_that_breaks_off_is_refused(tmp_path: Path) -> None:
-    path = database(tmp_path / "own.mmdb", "acme", {f"{n}.0.0.0/8": {"country_code": "DE", "n": str(n)} for n in (20, 203)})
+    path = database(
+        tmp_path / "own.mmdb", "acme", {f"{n}.0.0.0/8": {"country_code": "DE", "n": str(n)} for n in (20, 203)}
+    )
     raw = path.read_bytes()
     at = raw.rindex(b"country_code")
     path.write_bytes(raw[: at - 1] + b"\xff" * 12 + raw[at + 11 :])  # same length: the metadata stays where it was

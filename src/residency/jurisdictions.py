@@ -284,10 +284,10 @@ def _changes(item: Jurisdiction) -> Iterator[LawChange]:
         for entry in entries:
             if not entry.known:
                 continue
-            ref = entry.cite[0].instrument if entry.cite else None
-            yield make(entry.start, "begins", key, entry.value, ref, entry)
+            first = entry.cite[0].instrument if entry.cite else None
+            yield make(entry.start, "begins", key, entry.value, first, entry)
             if entry.end:
-                yield make(entry.end, "ends", key, entry.value, ref, entry)
+                yield make(entry.end, "ends", key, entry.value, first, entry)
 
 
 def load_jurisdictions(folders: DataFolders, words: FactWords, *, only: Iterable[str] | None = None) -> Jurisdictions:

@@ -11,6 +11,11 @@ from residency.jurisdictions import Jurisdictions
 
 __all__ = ["Notice", "notices"]
 
+_NO_PROMISE = frozenset({"survey", "restriction"})
+"""Kinds of list that say something about a country without the country having promised anything."""
+_BOUND = frozenset({"member", "in-force", "adherent", "designated", "party", "participant"})
+"""Statuses in which an entry binds; a signature or a negotiation does not."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Notice:
@@ -41,7 +46,11 @@ def _one_sided(catalogue: Jurisdictions) -> Iterator[Notice]:
     for code, item in catalogue.items():
         entries = item.facts.get("safeguard.commitments", ())
         said = {entry.attributes.get("list", "") for entry in entries if entry.value == "yes"}
-        listed = {name for name, members in catalogue.commitments.items() if code in members.entries}
+        listed = {
+            name
+            for name, members in catalogue.commitments.items()
+            if members.kind not in _NO_PROMISE and code in members.entries and members.entries[code].status in _BOUND
+        }
         for name in sorted(listed - said):
             yield Notice(code, "safeguard.commitments", f"{name} lists the country, its file does not say so")
         for name in sorted(said - listed - {""}):

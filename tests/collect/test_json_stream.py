@@ -38,9 +38,13 @@ def problems(found: list[Element]) -> list[tuple[int, str]]:
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=12))
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3), max_leaves=8
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=8,
 )
-OBJECTS = st.lists(st.dictionaries(st.text(max_size=6).filter(lambda key: key not in WRAPPERS), VALUES, max_size=4), max_size=5)
+OBJECTS = st.lists(
+    st.dictionaries(st.text(max_size=6).filter(lambda key: key not in WRAPPERS), VALUES, max_size=4), max_size=5
+)
 
 
 def layouts(objects: list[Any]) -> dict[str, str]:
@@ -53,7 +57,7 @@ def layouts(objects: list[Any]) -> dict[str, str]:
         "one after another": "\n".join(json.dumps(item, indent=2) for item in objects),
         "wrapped": json.dumps({"Records": objects}),
         "wrapped, indented": json.dumps({"Records": objects}, indent=1),
-        "wrapped behind": json.dumps({"@odata.context": "a\"b", "n": 1, "e": [], "value": objects, "nextLink": "x]"}),
+        "wrapped behind": json.dumps({"@odata.context": 'a"b', "n": 1, "e": [], "value": objects, "nextLink": "x]"}),
     }
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import itertools
 import json
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def nested(draw: st.DrawFn) -> list[Block]:
 def test_flat_pieces_say_what_the_innermost_block_says(blocks: list[Block]) -> None:
     pieces = list(flatten(blocks))
     assert all(first < after for first, after, _ in pieces)
-    assert all(left[1] <= right[0] for left, right in zip(pieces, pieces[1:], strict=False))
+    assert all(left[1] <= right[0] for left, right in itertools.pairwise(pieces))
     for at in range(64):
         around = sorted((after - first, value) for first, after, value in blocks if first <= at < after and value)
         found = [value for first, after, value in pieces if first <= at < after]
@@ -63,7 +64,9 @@ def test_the_longest_prefix_with_a_region_wins() -> None:
         {"azure": {"centralfrance": "francecentral"}},
         ["ocean"],
     )
-    rows = list(zip(arrays["providers"].tolist(), arrays["regions"].tolist(), arrays["countries"].tolist(), strict=True))
+    rows = list(
+        zip(arrays["providers"].tolist(), arrays["regions"].tolist(), arrays["countries"].tolist(), strict=True)
+    )
 
     def at(text: str) -> tuple[str, str, str]:
         value = int(ipaddress.IPv4Address(text))
@@ -91,7 +94,9 @@ def test_the_committed_files_are_those_of_the_manifest() -> None:
     for name, entry in manifest.items():
         raw = (GEODATA / name).read_bytes()
         assert (hashlib.sha256(raw).hexdigest(), len(raw)) == (entry["sha256"], entry["bytes"])
-        assert all(entry[key] for key in ("date", "source", "source_sha256", "licence", "attribution", "link", "changes"))
+        assert all(
+            entry[key] for key in ("date", "source", "source_sha256", "licence", "attribution", "link", "changes")
+        )
 
 
 def test_writing_then_checking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

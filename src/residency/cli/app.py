@@ -12,6 +12,7 @@ from residency.cli import (
     demo,
     diff,
     disclose,
+    evaluate,
     explain,
     init,
     law,
@@ -20,6 +21,7 @@ from residency.cli import (
     registers,
     report,
     sweep,
+    whatif,
 )
 
 __all__ = ["build_app"]
@@ -61,8 +63,10 @@ def build_app() -> typer.Typer:
     app.command("logs")(registers.logs)
     app.command("assess")(assess.assess)
     app.command("explain")(explain.explain)
+    app.command("whatif")(whatif.whatif)
     app.command("disclose")(disclose.disclose)
     app.command("check")(check.check)
+    app.command("evaluate")(evaluate.evaluate)
     app.command("report")(report.report)
     app.command("diff")(diff.diff)
     app.command("query")(query.query)

@@ -49,7 +49,8 @@ def assess(
         if len(rows) > len(shown):
             line(f"… and {len(rows) - len(shown)} more cells; --format csv prints all")
         line(
-            f"as of {inputs.as_of}, home {inputs.config.home}, method {inputs.judgement.version}; an ordinal index, not a probability"
+            f"as of {inputs.as_of}, home {inputs.config.home}, method {inputs.judgement.version}; "
+            "an ordinal index, not a probability"
         )
         for item in inputs.judgement.overrides:
             line(f"override: {item.path} = {item.value} ({item.reason})")

@@ -52,7 +52,7 @@ def check(
             raise PolicyFileError(f"{policy_file}: is not UTF-8; save it as UTF-8") from None
         differences = drift_of_text(text, tables, inputs, "ja" if language == "ja" else "en")
     else:
-        expected = {
+        expected: dict[tuple[str, str], str] = {
             (axis, name): text for name in LANGUAGES for axis, text in render_blocks(tables, inputs, name).items()
         }
         differences = drift(found, tables, inputs, expected)
@@ -71,11 +71,8 @@ def check(
         emit(rows, ["kind", "axis", "language", "country", "message", "because"], form)
     else:
         for item in differences:
-            line(
-                f"{item.kind} [{item.axis}] {terminal(item.message)}"
-                if item.kind != "wording"
-                else f"wording [{item.axis}] the text differs:"
-            )
+            text = terminal(item.message) if item.kind != "wording" else "the text differs:"
+            line(f"{item.kind} [{item.axis}] {text}")
             if item.kind == "wording":
                 for row in item.message.splitlines()[1:]:
                     line(f"    {terminal(row)}")
@@ -83,7 +80,8 @@ def check(
                 line(f"    because {terminal(reason)}")
         if differences:
             line(
-                f"{policy_file}: {len(differences)} differences between the published policy and the inventory of {inputs.as_of}"
+                f"{policy_file}: {len(differences)} differences between the published policy "
+                f"and the inventory of {inputs.as_of}"
             )
         else:
             line(f"{policy_file}: agrees with the inventory of {inputs.as_of}")

@@ -40,7 +40,7 @@ def disclose(
     inputs, _, _ = load_inputs(config, data, snapshot, as_of)
     tables = policy(inputs)
     if policy_file is not None:
-        blocks = {
+        blocks: dict[tuple[str, str], str] = {
             (axis, name): text for name in LANGUAGES for axis, text in render_blocks(tables, inputs, name).items()
         }
         try:

@@ -68,6 +68,5 @@ def explain(
         line()
         line("other cells of this jurisdiction:")
         for item in others[:10]:
-            line(
-                f"  {item.seen.lo:5.1f} {item.seen.hi:5.1f} {item.value.hi:5.1f}  {terminal(item.dataset)} by {item.channel}"
-            )
+            numbers = f"{item.seen.lo:5.1f} {item.seen.hi:5.1f} {item.value.hi:5.1f}"
+            line(f"  {numbers}  {terminal(item.dataset)} by {item.channel}")

@@ -15,7 +15,7 @@ from residency.dates import parse_day
 from residency.errors import InputError
 
 if TYPE_CHECKING:
-    from residency.jurisdictions import Jurisdiction, Jurisdictions
+    from residency.jurisdictions import Citation, Jurisdiction, Jurisdictions
 
 app = typer.Typer(help="The law catalogue: who may reach data, under which law, since when.", no_args_is_help=True)
 
@@ -144,7 +144,8 @@ def facts(data: DataFolder = None, form: FormatOption = Format.json) -> None:
     for code, item in _load(data).items():
         for key, entries in item.facts.items():
             for entry in entries:
-                for cite in entry.cite or [None]:
+                cites: list[Citation | None] = [*entry.cite] or [None]
+                for cite in cites:
                     instrument = item.instruments[cite.instrument] if cite else None
                     rows.append(
                         {

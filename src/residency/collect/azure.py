@@ -1,9 +1,8 @@
 """Microsoft Azure: subscriptions, then one Resource Graph query for all kinds of a subscription, details from ARM.
 
 Resource Graph leaves out, without a word, what the caller may not read. So an answer without rows counts as ``empty``
-only where the caller's permissions on the subscription cover the kind; else the unit is ``denied``. Where Resource Graph
-refuses, each provider's own list is asked. A subscription the tenant has but does not show us is a gap with all its
-units.
+only where the caller's permissions on the subscription cover the kind; else the unit is ``denied``. Where it refuses,
+each provider's own list is asked. A subscription the tenant has but does not show us is a gap with all its units.
 """
 
 from __future__ import annotations

@@ -24,13 +24,15 @@ _PUBLIC_WORDS = frozenset({"*", "all", "allusers"})
 _ACL_PUBLIC = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")
 _ACL_ACCESS = {"READ": "read", "READ_ACP": "read", "WRITE": "write", "WRITE_ACP": "admin", "FULL_CONTROL": "admin"}
 _READ = re.compile(
-    r"(batch.*get|get|list|read|receive|describe|query|scan|select|decrypt|download|view|head|search|poll)"
+    r"(batch.*get|get|list|read|receive|describe|query|scan|select|decrypt|download|view|head|search|poll"
+    r"|clientread|eshttpget|eshttphead)"
 )
 _WRITE = re.compile(
     r"(batch(write|delete|put)|put|create|delete|update|write|send|upload|publish|modify|restore|replicate|insert|merge"
-    r"|encrypt|reencrypt|generate|copy|complete|initiate|start|stop|abort|tag|untag|import|change|purge|subscribe)"
+    r"|encrypt|reencrypt|generate|copy|complete|initiate|start|stop|abort|tag|untag|import|change|purge|subscribe"
+    r"|clientwrite|eshttp)"
 )
-_ADMIN = re.compile(r"(?!get|list|describe|batchget).*(policy|permission|acl|grant|ownership)")
+_ADMIN = re.compile(r"(?!get|list|describe|batchget).*(policy|permission|acl|grant|ownership|rootaccess)")
 _ROLE_WORDS = (
     ("admin", ("owner", "admin")),
     ("write", ("creator", "writer", "publisher", "inserter")),

@@ -263,7 +263,7 @@ def _plain(raw: IO[bytes]) -> Any:
     else:
         beginning = _start(raw, 2)
     if beginning in _UTF16:
-        return _Recoded(io.TextIOWrapper(source, encoding="utf-16"))
+        return _Recoded(source, codecs.getincrementaldecoder("utf-16")())
     return source
 
 
@@ -275,10 +275,17 @@ def _start(raw: IO[bytes], size: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Recoded:
-    text: io.TextIOWrapper
+    """UTF-16 read as UTF-8."""
+
+    source: Any
+    decoder: codecs.IncrementalDecoder
 
     def read(self, size: int, /) -> bytes:
-        return self.text.read(size).encode("utf-8", "surrogatepass")
+        while True:
+            chunk = self.source.read(size)
+            text = self.decoder.decode(chunk, final=not chunk)
+            if text or not chunk:
+                return text.encode("utf-8", "surrogatepass")
 
 
 def _unwrapped(value: Any, words: Mapping[str, Any]) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from residency.collect.spec import Kind, PlacementRule, expression
 from residency.inventory.tables import Gap, Key, Label, Placement, Rows, Store
 from residency.model import Cause
 
-__all__ = ["Asked", "Failure", "Record", "map_record", "search"]
+__all__ = ["Asked", "Failure", "Record", "elements", "map_record", "search"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def _place(
             )
         )
         return
-    for element in _elements(rule.each, data):
+    for element in elements(rule.each, data):
         if rule.when and not search(rule.when, element):
             continue
         provider = rule.location_provider or asked.provider
@@ -182,7 +182,8 @@ def _place(
             rows.add(Gap(**origin, store_id=store_id, field="placement", cause="malformed", message=message))
 
 
-def _elements(each: str | None, data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def elements(each: str | None, data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a placement rule sees: the record itself, or each element with the record as ``root``."""
     if each is None:
         yield {**data, "root": data}
         return

@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from residency.collect.plan import UnitKey
-from residency.inventory.tables import Gap, Key, Placement, Rows, Store, Unit
+from residency.inventory.tables import Gap, Key, Placement, Rows, Unit
 from residency.model import COMPLETE_STATUSES, Cause, UnitStatus
 from residency.providers import Providers
 
-__all__ = ["Trouble", "fold", "pair_in", "read_rows", "unit_of", "unread_store"]
+__all__ = ["Trouble", "fold", "listing_gaps", "pair_in", "read_rows", "unit_of"]
 
 _CAUSES: dict[str, Cause] = {"denied": "denied", "throttled": "throttled", "skipped": "skipped"}
 
@@ -47,9 +46,8 @@ def fold(catalogue: Providers, provider: str, name: str) -> tuple[str, str]:
     if provider in catalogue and (root := catalogue.root(provider).id) != provider:
         spaces.append(root)
     for space in spaces:
-        for word in (short, short.removeprefix("regional-")):
-            if found := catalogue.find(space, word):
-                return found.provider, found.region
+        if found := catalogue.find(space, short):
+            return found.provider, found.region
     return provider, short
 
 
@@ -86,28 +84,6 @@ def read_rows(
                 changed = replace(changed, region=fold(catalogue, provider, changed.region)[1])
             result.tables[name].append(changed)
     return result
-
-
-def unread_store(origin: dict[str, Any], store_id: str, name: str, holds: str, cause: Cause, message: str) -> Rows:
-    """A store of which only the identifier was seen: a place nobody knows, a key nobody knows, and the gaps."""
-    rows = Rows()
-    rows.add(
-        Store(**origin, store_id=store_id, name=name or store_id, holds=holds),
-        Placement(
-            **origin,
-            store_id=store_id,
-            role="primary",
-            location_provider=origin["provider"],
-            location="",
-            evidence=f"{cause}: only the identifier was seen",
-        ),
-        Key(**origin, store_id=store_id, custody="unknown", evidence=f"{cause}: only the identifier was seen"),
-        *(
-            Gap(**origin, store_id=store_id, field=field, cause=cause, message=message)
-            for field in ("placement", "key", "grants", "labels")
-        ),
-    )
-    return rows
 
 
 def unit_of(

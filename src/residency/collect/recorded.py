@@ -1,6 +1,6 @@
 """Recorded answers in place of the SDK: the driver asks the same door, and files answer.
 
-Shapes read: ``service.Operation_N.json`` with ``{"status_code", "data"}`` and datetimes as ``{"__class__": "datetime"}``;
+Shapes read: ``service.Operation_N.json`` with ``{"status_code", "data"}`` and times as ``{"__class__": "datetime"}``;
 bare replies named ``list-things__argument.json``; and a kind's own ``{"list": …, "details": {Operation: …}}``, where an
 answer is a reply, a list of replies, or ``{"error": {"Code", "Message"}}``.
 """
@@ -12,7 +12,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,15 @@ _SHORTEST = 3  # shorter arguments ("-", "*") say nothing about which answer is 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One recorded reply: its pages, or the refusal."""
+    """One recorded reply: its pages, or the refusal. ``ordered``: the n-th reply is for the n-th call, and the only
+    one for all; otherwise a reply is for the call whose arguments it names."""
 
     service: str
     operation: str
     pages: tuple[dict[str, Any], ...]
     refusal: Refusal | None
     text: str
+    ordered: bool = False
 
 
 class RecordedDoor:
@@ -90,6 +92,10 @@ class RecordedDoor:
 
     def _pick(self, service: str, operation: str, args: Mapping[str, Any]) -> Answer | None:
         fitting = [n for n, item in enumerate(self._answers) if (item.service, item.operation) == (service, operation)]
+        if fitting and self._answers[fitting[0]].ordered:
+            left = [n for n in fitting if n not in self._used] or (fitting if len(fitting) == 1 else [])
+            self._used.update(left[:1])
+            return self._answers[left[0]] if left else None
         words = [value for value in args.values() if isinstance(value, str) and len(value) >= _SHORTEST]
         scores = {n: sum(_names(self._answers[n].text, word) for word in words) for n in fitting}
         named = [n for n in fitting if scores[n]]
@@ -140,7 +146,7 @@ def read_fixture(path: Path, kind: Kind) -> list[Answer]:
             raise InputError(f"{path}: details: the kind makes no call {operation}")
         several = given if isinstance(given, list) else [given]
         found += [_answer(services[operation], operation, item, path.name) for item in several]
-    return found
+    return [replace(item, ordered=True) for item in found]
 
 
 def replay(
@@ -183,8 +189,8 @@ def _times(value: Any) -> Any:
         return [_times(item) for item in value]
     if isinstance(value, dict):
         if value.get("__class__") == "datetime":
-            parts = [value[part] for part in ("year", "month", "day", "hour", "minute", "second", "microsecond")]
-            return dt.datetime(*parts, tzinfo=dt.UTC)
+            parts = ("year", "month", "day", "hour", "minute", "second", "microsecond")
+            return dt.datetime(**{part: value[part] for part in parts}, tzinfo=dt.UTC)
         return {key: _times(item) for key, item in value.items()}
     return value
 

@@ -27,7 +27,7 @@ class Answer:
 
 
 def connect(snapshot: Snapshot, locate: Callable[[str, str], Location] | None = None) -> duckdb.DuckDBPyConnection:
-    """An in-memory database with a table for each of the snapshot's, and ``placed``; nothing else can be read or written.
+    """An in-memory database: a table for each of the snapshot, and ``placed``; nothing else can be read or written.
 
     ``placed`` has one row for each (placement, country), from the catalogue's ``locate``; a location that the
     catalogue does not know has country ``ZZ``.
@@ -68,7 +68,9 @@ def query(snapshot: Snapshot, sql: str, locate: Callable[[str, str], Location] |
         if result is None:  # a statement that answers no rows
             return Answer((), ())
         table = result.to_arrow_table()  # fetchall would need pytz for times
-        return Answer(tuple(table.column_names), tuple(zip(*(column.to_pylist() for column in table.columns), strict=True)))
+        return Answer(
+            tuple(table.column_names), tuple(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        )
     except duckdb.Error as error:
         reason = str(error).strip().splitlines()[0]
         tables = ", ".join([*TABLES, "placed"])

@@ -59,11 +59,11 @@ class Snapshot:
 
     def to_pandas(self, table: str) -> pd.DataFrame:
         """The table as a data frame; times are UTC, lists are tuples, missing numbers are NA."""
-        frame = self.table(table).to_pandas()
-        for name in frame.columns:
-            if len(frame) and not isinstance(frame[name].iloc[0], str) and hasattr(frame[name].iloc[0], "tolist"):
-                if frame[name].map(lambda value: hasattr(value, "__len__") and not isinstance(value, str)).all():
-                    frame[name] = frame[name].map(tuple)
+        data = self.table(table)
+        frame: pd.DataFrame = data.to_pandas()
+        for field in data.schema:
+            if str(field.type).startswith("list"):
+                frame[field.name] = frame[field.name].map(tuple)
         return frame
 
     def rows(self) -> Rows:
@@ -89,7 +89,9 @@ class Snapshot:
         for name, entry in self.manifest["files"].items():
             file = self.folder / name
             if not file.is_file():
-                raise SnapshotError(f"{file}: is missing; the snapshot is damaged, take it from a backup or sweep again")
+                raise SnapshotError(
+                    f"{file}: is missing; the snapshot is damaged, take it from a backup or sweep again"
+                )
             if _digest(file) != entry["sha256"]:
                 raise SnapshotError(f"{file}: was changed after it was written; take it from a backup or sweep again")
 

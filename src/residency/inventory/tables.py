@@ -1,6 +1,6 @@
 """The inventory's tables, one frozen dataclass a row; the Parquet schema is derived from the fields.
 
-Identifiers: ``store_id`` is the provider's own full identifier (ARN, ``//service/…`` resource name, Azure resource id in
+Identifiers: ``store_id`` is the provider's own full identifier (ARN, ``//service/…`` name, Azure resource id in
 lower case), unique over all clouds. ``location`` is a name of the catalogue's ``location_provider``; the empty string
 means not known, and then a gap says why. Countries are not stored: they follow from the catalogue on the day asked.
 """

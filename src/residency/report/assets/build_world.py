@@ -24,6 +24,7 @@ Point = tuple[float, float]
 WIDTH = 1000.0
 SCALE = 5  # units of the drawing per step: coordinates are whole numbers of a fifth
 MARKER_AREA = 12.0  # below this the country gets a circle as well
+MERIDIAN = 11.0  # the middle of the map: its edge then runs through the Bering Strait and cuts no country
 SOUTH = -58.0  # Antarctica is left out of the frame
 NORTH = 84.0
 
@@ -38,27 +39,58 @@ def project(lon: float, lat: float) -> Point:
     return x, theta * (a1 + a2 * t2 + t6 * (a3 + a4 * t2))
 
 
-def frame(lon: float, lat: float) -> Point:
-    """A place in the drawing's units."""
+def frame(place: Point) -> Point:
+    """A place (longitude, latitude) in the drawing's units."""
     half, _ = project(180, 0)
     factor = WIDTH / (2 * half)
-    x, y = project(lon, lat)
+    x, y = project(place[0] - MERIDIAN, place[1])
     _, top = project(0, NORTH)
     return (x + half) * factor, (top - y) * factor
 
 
 def decode(topology: dict[str, Any]) -> list[list[Point]]:
-    """Arcs as lists of projected points."""
+    """Arcs as lists of places; a step over the date line goes on past 180 degrees."""
     (sx, sy), (tx, ty) = topology["transform"]["scale"], topology["transform"]["translate"]
     arcs = []
     for arc in topology["arcs"]:
         x = y = 0
-        points = []
+        points: list[Point] = []
         for dx, dy in arc:
             x, y = x + dx, y + dy
-            points.append(frame(x * sx + tx, max(y * sy + ty, -89.9)))
+            points.append(beside(points[-1] if points else None, (x * sx + tx, max(y * sy + ty, -89.9))))
         arcs.append(points)
     return arcs
+
+
+def beside(last: Point | None, place: Point) -> Point:
+    """The same place, counted in the turn of the globe in which the last one was."""
+    if last is None:
+        return place
+    return place[0] - 360 * round((place[0] - last[0]) / 360), place[1]
+
+
+def windows(points: Sequence[Point]) -> Iterator[list[Point]]:
+    """The parts of a ring that lie in each turn of the globe, brought back to the map (Sutherland–Hodgman)."""
+    low = math.floor((min(lon for lon, _ in points) - MERIDIAN + 180) / 360)
+    high = math.floor((max(lon for lon, _ in points) - MERIDIAN + 180) / 360)
+    for turn in range(low, high + 1):
+        west = MERIDIAN - 180 + 360 * turn
+        part = clip(clip(list(points), west, 1), west + 360, -1)
+        if part:
+            yield [(lon - 360 * turn, lat) for lon, lat in part]
+
+
+def clip(points: list[Point], edge: float, side: int) -> list[Point]:
+    """What of a ring lies east (side 1) or west (side -1) of a meridian."""
+    kept: list[Point] = []
+    for last, place in zip([points[-1], *points[:-1]], points, strict=True) if points else []:
+        was, now = (last[0] - edge) * side >= 0, (place[0] - edge) * side >= 0
+        if was != now:
+            share = (edge - last[0]) / (place[0] - last[0])
+            kept.append((edge, last[1] + share * (place[1] - last[1])))
+        if now:
+            kept.append(place)
+    return kept
 
 
 def area(points: Sequence[Point]) -> float:
@@ -75,8 +107,10 @@ def simplify(points: list[Point], threshold: float) -> list[Point]:
     after = [index + 1 for index in range(len(points))]
     alive = [True] * len(points)
 
+    drawn = [frame(place) for place in points]
+
     def weight(index: int) -> float:
-        return area([points[before[index]], points[index], points[after[index]]])
+        return area([drawn[before[index]], drawn[index], drawn[after[index]]])
 
     queue = [(weight(index), index) for index in range(1, len(points) - 1)]
     heapq.heapify(queue)
@@ -100,8 +134,11 @@ def ring(indices: Sequence[int], arcs: Sequence[Sequence[Point]]) -> list[Point]
     """The arcs of one ring, joined; a negative index is an arc run backwards."""
     points: list[Point] = []
     for index in indices:
-        arc = arcs[index] if index >= 0 else arcs[~index][::-1]
-        points.extend(arc[1:] if points else arc)
+        arc = list(arcs[index] if index >= 0 else arcs[~index][::-1])
+        if points:
+            shift = beside(points[-1], arc[0])[0] - arc[0][0]
+            arc = [(lon + shift, lat) for lon, lat in arc[1:]]
+        points.extend(arc)
     return points
 
 
@@ -136,7 +173,7 @@ def build(topology: dict[str, Any], numeric: dict[str, str], threshold: float, s
     """Shapes and markers by alpha-2 code; places without a code are one unnamed shape."""
     full = decode(topology)
     short = [simplify(arc, threshold) for arc in full]
-    _, bottom = frame(0, SOUTH)
+    _, bottom = frame((MERIDIAN, SOUTH))
     shapes: dict[str, str] = {}
     size: dict[str, float] = {}
     main: dict[str, tuple[float, Point]] = {}
@@ -146,12 +183,14 @@ def build(topology: dict[str, Any], numeric: dict[str, str], threshold: float, s
         if code == "AQ":
             continue
         for rings in polygons(geometry):
-            outer = ring(rings[0], full)
-            extent = area(outer)
-            size[code] = size.get(code, 0.0) + extent
-            main[code] = max(main.get(code, (0.0, (0.0, 0.0))), (extent, centre(outer)))
-            if extent >= smallest:
-                shapes[code] = shapes.get(code, "") + "".join(path(ring(item, short)) for item in rings)
+            for outer in windows(ring(rings[0], full)):
+                drawn = [frame(place) for place in outer]
+                extent = area(drawn)
+                size[code] = size.get(code, 0.0) + extent
+                main[code] = max(main.get(code, (0.0, (0.0, 0.0))), (extent, centre(drawn)))
+            if area([frame(place) for place in ring(rings[0], full)]) >= smallest:
+                parts = [part for item in rings for part in windows(ring(item, short))]
+                shapes[code] = shapes.get(code, "") + "".join(path([frame(place) for place in part]) for part in parts)
     markers = {
         code: [round(value * SCALE) for value in main[code][1]]
         for code in sorted(size)
@@ -170,8 +209,8 @@ def main() -> None:
     """Read the topology, write ``world.json`` beside this file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--topojson", type=Path, required=True, help="countries-50m.json of npm world-atlas")
-    parser.add_argument("--threshold", type=float, default=0.18, help="least triangle a point must span")
-    parser.add_argument("--smallest", type=float, default=0.5, help="least island that is drawn")
+    parser.add_argument("--threshold", type=float, default=0.09, help="least triangle a point must span")
+    parser.add_argument("--smallest", type=float, default=0.25, help="least island that is drawn")
     parser.add_argument("--output", type=Path, default=HERE / "world.json")
     options = parser.parse_args()
     with (HERE / "iso-numeric.csv").open(encoding="ascii", newline="") as file:

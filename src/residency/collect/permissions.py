@@ -1,0 +1,63 @@
+"""The least a sweep needs: exactly the union of what its kinds' calls name, plus finding accounts and regions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from residency.collect.door import DISCOVERY
+from residency.collect.spec import Kind
+from residency.errors import ConfigError
+
+__all__ = ["permissions"]
+
+_NEEDS_NONE = frozenset({"sts:GetCallerIdentity"})
+
+
+def permissions(provider: str, kinds: Mapping[str, Kind], discovery: Iterable[str] = ()) -> dict[str, Any]:
+    """The permission document of a provider.
+
+    Parameters
+    ----------
+    provider
+        ``aws`` (an IAM policy), ``gcp`` (a custom role) or ``azure`` (a role definition).
+    kinds
+        Kinds by name; those of other providers are left out.
+    discovery
+        What finding scopes needs beyond the kinds' calls; for AWS it is known and added.
+
+    Raises
+    ------
+    ConfigError
+        For another provider.
+    """
+    wanted = {action for name, kind in kinds.items() if name.startswith(f"{provider}.") for action in _iam(kind)}
+    wanted |= set(discovery)
+    if provider == "aws":
+        wanted |= set(DISCOVERY.values()) - _NEEDS_NONE
+        statement = {"Sid": "ResidencyRead", "Effect": "Allow", "Action": sorted(wanted), "Resource": "*"}
+        return {"Version": "2012-10-17", "Statement": [statement]}
+    if provider == "gcp":
+        return {
+            "title": "Residency reader",
+            "description": "What residency reads; no write and no content",
+            "stage": "GA",
+            "includedPermissions": sorted(wanted),
+        }
+    if provider == "azure":
+        return {
+            "Name": "Residency reader",
+            "IsCustom": True,
+            "Description": "What residency reads; no write and no content",
+            "Actions": sorted(wanted),
+            "NotActions": [],
+            "DataActions": [],
+            "NotDataActions": [],
+            "AssignableScopes": ["/"],
+        }
+    raise ConfigError(f"no permission document for {provider!r}; name aws, gcp or azure")
+
+
+def _iam(kind: Kind) -> Iterable[str]:
+    for call in kind.calls():
+        yield from call.iam

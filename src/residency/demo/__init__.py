@@ -1,0 +1,1 @@
+"""The example organisation of `residency demo`, and the stand-ins for the clouds it uses."""
