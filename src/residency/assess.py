@@ -51,7 +51,7 @@ def load_catalogues(overlay: Path | None = None) -> Catalogues:
 
 def read_config(file: Path, catalogues: Catalogues) -> Config:
     """Read residency.yaml against the data classes there are."""
-    return load_config(file, frozenset(catalogues.judgement.classes))
+    return load_config(file, frozenset(catalogues.judgement.classes), catalogues.jurisdictions.groups)
 
 
 def snapshot_day(snapshot: Snapshot) -> dt.date:

@@ -90,6 +90,8 @@ def _from_tags(tags: Mapping[str, str], config: Config) -> tuple[Rule, str] | No
         return None
     said = " and ".join(f"tag {key}={value}" for key, value in (service, found) if key) if service and found else ""
     key, value = service or found or ("", "")
+    if service and found and f"{service[1]}/{found[1]}" not in {dataset.id for dataset in config.datasets()}:
+        found = None  # a class the service does not declare says nothing of those it does
     rule = Rule.model_construct(
         service=service[1] if service else None, classes=[found[1]] if found else [], holds="data", reason=None
     )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from residency.countries import load_countries
 from residency.errors import ConfigError, Fault, FaultsError
 from residency.jurisdictions import Names
 from residency.method.judgement import Override
-from residency.yamlfile import StrictModel, load_model
+from residency.yamlfile import StrictModel, load_sound
 
 __all__ = [
     "AwsScope",
@@ -170,13 +171,15 @@ class Config(StrictModel):
                 yield Dataset(service=service.id, data_class=data_class)
 
 
-def load_config(file: Path, classes: frozenset[str]) -> Config:
+def load_config(file: Path, classes: frozenset[str], groups: Iterable[str] | None = None) -> Config:
     """Read ``residency.yaml``.
 
     Parameters
     ----------
     classes
         Data classes that exist, from ``method/classes.yaml``.
+    groups
+        Groups of countries that can be home, from the law catalogue; ``home`` is not checked without them.
 
     Raises
     ------
@@ -187,11 +190,13 @@ def load_config(file: Path, classes: frozenset[str]) -> Config:
     """
     if not file.is_file():
         raise ConfigError(f"{file}: no such file; `residency init` writes one to start from")
-    config, loaded, faults = load_model(Config, file)
+    config, loaded, faults = load_sound(Config, file)
     if config is None:
         raise FaultsError(faults)
-    known = {service.id for service in config.services}
-    if len(known) != len(config.services):
+    services: list[Service] = getattr(config, "services", [])
+    declared = {service.id: set(service.classes) for service in services}
+    sound = not faults
+    if len(declared) != len(services):
         faults.append(Fault(loaded.file, loaded.line(("services",)), "a service id stands twice", "duplicate"))
 
     def check(names: list[str], path: tuple[str | int, ...]) -> None:
@@ -200,14 +205,22 @@ def load_config(file: Path, classes: frozenset[str]) -> Config:
                 text = f"no data class {name!r}; there are {', '.join(sorted(classes))}"
                 faults.append(Fault(loaded.file, loaded.line(path), text, "class"))
 
-    for number, service in enumerate(config.services):
+    if groups is not None and config.home not in {*load_countries(), *groups}:
+        text = f"home: {config.home!r} is no country or group; there are alpha-2 codes and {', '.join(sorted(groups))}"
+        faults.append(Fault(loaded.file, loaded.line(("home",)), text, "home"))
+    for number, service in enumerate(services):
         check(service.classes, ("services", number, "classes"))
     for number, rule in enumerate(config.classification.rules):
         here = ("classification", "rules", number)
         check(rule.classes, (*here, "classes"))
-        if rule.service and rule.service not in known:
-            text = f"no service {rule.service!r}; there are {', '.join(sorted(known))}"
+        if rule.service is None or (not sound and rule.service not in declared):
+            continue
+        if rule.service not in declared:
+            text = f"no service {rule.service!r}; there are {', '.join(sorted(declared))}"
             faults.append(Fault(loaded.file, loaded.line((*here, "service")), text, "service"))
+        elif undeclared := set(rule.classes) & classes - declared[rule.service]:
+            text = f"{', '.join(sorted(undeclared))}: not declared by service {rule.service!r}; add it there"
+            faults.append(Fault(loaded.file, loaded.line((*here, "classes")), text, "class"))
     if faults:
         raise FaultsError(faults)
     return config

@@ -25,11 +25,12 @@ class CountryNames(StrictModel):
 
 class _File(StrictModel):
     countries: dict[str, CountryNames]
+    user_assigned: dict[str, CountryNames]
 
 
 @lru_cache(maxsize=1)
 def load_countries() -> Mapping[str, CountryNames]:
-    """Every alpha-2 code with its names.
+    """Every alpha-2 code with its names, and codes in wide use that ISO leaves to users.
 
     Raises
     ------
@@ -39,7 +40,7 @@ def load_countries() -> Mapping[str, CountryNames]:
     parsed, _, faults = load_model(_File, Path(__file__).with_name("countries.yaml"), "countries.yaml")
     if parsed is None:
         raise FaultsError(faults)
-    return parsed.countries
+    return {**parsed.countries, **parsed.user_assigned}
 
 
 def country_names(language: Literal["en", "ja"]) -> Mapping[str, str]:

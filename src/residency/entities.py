@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -82,16 +82,16 @@ def owners_of(entities: Mapping[str, Entity], start: str, as_of: dt.date) -> Ite
 
 
 def check_entities(
-    own: Mapping[str, Entity], every: Mapping[str, Entity], label: str, loaded: Loaded
+    own: Mapping[str, Entity], every: Mapping[str, Entity], named: Set[str], label: str, loaded: Loaded
 ) -> Iterator[Fault]:
-    """Faults of one file's entities: unknown owners, malformed seats, rings of ownership."""
+    """Faults of one file's entities: unknown owners (not ``named`` in any file), malformed seats, rings of ownership."""
     for key, entity in own.items():
         if entity.seat != "unknown" and not (len(entity.seat) == 2 and entity.seat.isupper()):
             line = loaded.line(("entities", key, "seat"))
             yield Fault(label, line, f"{key}: seat {entity.seat!r} is not an alpha-2 code or unknown", "country")
         for position, stake in enumerate(entity.owners):
             line = loaded.line(("entities", key, "owners", position))
-            if stake.entity not in every:
+            if stake.entity not in named:
                 yield Fault(label, line, f"{key}: no entity {stake.entity!r}", "reference")
         if any(step.parent == key for step in owners_of(every, key, dt.date.max)):
             yield Fault(label, loaded.line(("entities", key)), f"{key} owns itself through its owners", "ring")

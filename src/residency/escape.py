@@ -8,8 +8,9 @@ import unicodedata
 
 __all__ = ["csv_cell", "html_text", "markdown", "terminal"]
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|>~$<])")
-_URLISH = re.compile(r"(?i)\b(https?|ftp|javascript|data|vbscript|file):")
+_FORMULA = frozenset("=+-@＝＋－＠")  # spreadsheets in Japanese also evaluate the wide forms
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
+_URLISH = re.compile(r"(?i)(https?|ftp|javascript|data|vbscript|file|mailto|xmpp):")
 
 
 def plain(text: str) -> str:
@@ -27,9 +28,11 @@ def plain(text: str) -> str:
 
 def markdown(text: str) -> str:
     """Text that Markdown and the HTML made of it show as it is: no markup, table pipe, tag or automatic link."""
-    escaped = _MARKDOWN.sub(r"\\\1", plain(text)).replace("<", "&lt;").replace("\\&lt;", "&lt;")
-    escaped = _URLISH.sub(lambda match: match.group(0)[:-1] + "&#58;", escaped)
-    return re.sub(r"^(\s*)([-=]|\d+[.)])", r"\1\\\2", escaped.replace("&amp;", "&amp;amp;")).replace("www.", "www&#46;")
+    shown = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    shown = _MARKDOWN.sub(r"\\\1", shown)
+    shown = _URLISH.sub(lambda match: match.group(0)[:-1] + "&#58;", shown).replace("@", "&#64;")
+    shown = re.sub(r"(?i)\bwww\.", lambda match: match.group(0)[:-1] + "&#46;", shown)
+    return re.sub(r"^(\s*\d*)([-=.])", r"\1\\\2", shown)
 
 
 def html_text(text: str) -> str:
@@ -40,7 +43,7 @@ def html_text(text: str) -> str:
 def csv_cell(text: str) -> str:
     """A cell no spreadsheet evaluates: a leading ``= + - @`` or control character gets an apostrophe."""
     line = plain(text)
-    return f"'{line}" if line[:1] in {"=", "+", "-", "@"} else line
+    return f"'{line}" if line[:1] in _FORMULA else line
 
 
 def terminal(text: str) -> str:

@@ -20,7 +20,7 @@ from residency.config import Config
 from residency.dates import in_force
 from residency.entities import Entity, Stake, owners_of
 from residency.interval import ONE, UNKNOWN, ZERO, Interval
-from residency.inventory.tables import Access, Contractor, EntityRow, Gap, Grant, Key, Placement, Rows, Store
+from residency.inventory.tables import Access, Contractor, EntityRow, Gap, Grant, Placement, Rows, Store
 from residency.jurisdictions import Jurisdictions
 from residency.method.judgement import Judgement, Strength
 from residency.model import CHANNELS, Channel, KindWords
@@ -29,11 +29,12 @@ from residency.providers import UNBOUNDED, Providers
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["ANYWHERE", "Group", "Inputs", "Node_", "Tie", "World", "build"]
+__all__ = ["ANYWHERE", "Group", "Inputs", "Node_", "Tie", "World", "build", "is_principal_of"]
 
 Node_ = tuple[str, str]
 Source = tuple[tuple[str, str], ...]
 ANYWHERE: Node_ = ("anywhere", UNBOUNDED)
+_NO_KEY_SEEN = (("unknown", ""),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ class Tie:
 class Group:
     """Stores that cannot be told apart by anything that matters.
 
-    ``holds`` maps dataset ids to h in [0, 1]. ``gap`` marks stand-ins for what was not seen; ``example`` is one member
+    ``holds`` maps dataset ids to h in [0, 1]. ``keys`` are pairs of custody and country of an external key manager; any
+    one of them opens the data. ``gap`` marks stand-ins for what was not seen; ``example`` is one member
     and ``count`` how many there are.
     """
 
@@ -74,8 +76,7 @@ class Group:
     count: int
     gap: bool
     holds: tuple[tuple[str, Interval], ...]
-    custody: str
-    manager_country: str
+    keys: tuple[tuple[str, str], ...]
     in_use: str
     ties: tuple[Tie, ...]
     source: Source
@@ -139,7 +140,7 @@ class _Makers:
             item for item in inputs.rows["contractors"] if in_force(_Period(item.start, item.end), inputs.as_of)
         ]
         self._places: dict[tuple[str, str], Node_] = {}
-        self._owned: set[str] = set()
+        self._owned: set[Node_] = set()
 
     def edge(
         self,
@@ -205,9 +206,9 @@ class _Makers:
             return
         self._seat(node, entity, channels)
         self._footholds(node, entity)
-        if entity_id in self._owned:
+        if node in self._owned:
             return
-        self._owned.add(entity_id)
+        self._owned.add(node)
         for step in owners_of(self.entities, entity_id, self.inputs.as_of):
             first = step.child == entity_id
             tail: Node_ = node if first else ("owner", step.child)
@@ -227,7 +228,9 @@ class _Makers:
                 *_reason(strength),
             )
             parent = self.entities.get(step.parent)
-            if parent is not None:
+            if parent is None:
+                self.edge(("owner", step.parent), ANYWHERE, ("control",), ONE, f"nothing is on file about {step.parent}")
+            else:
                 self._seat(("owner", step.parent), parent, ("control",))
                 self._footholds(("owner", step.parent), parent)
 
@@ -321,11 +324,7 @@ class _Makers:
             self.edge(node, ANYWHERE, ("access",), ties[name].interval, f"{what}: {row.reason}", *source)
 
     def _contractors_of(self, principal: str, account: str) -> list[Contractor]:
-        return [
-            item
-            for item in self.contractors
-            if any(fnmatchcase(principal, pattern) or (account and pattern == account) for pattern in item.principals)
-        ]
+        return [item for item in self.contractors if is_principal_of(item, principal, account)]
 
     # groups
 
@@ -340,7 +339,9 @@ class _Makers:
         rows = self.inputs.rows
         placements = _by_store(rows["placements"])
         grants = _by_store(rows["grants"])
-        keys: dict[str, Key] = {row.store_id: row for row in rows["keys"]}
+        keys: dict[str, set[tuple[str, str]]] = {}
+        for key in rows["keys"]:
+            keys.setdefault(key.store_id, set()).add((key.custody, key.manager_country))
         gaps = _by_store(row for row in rows["gaps"] if row.store_id)
         holds: dict[str, list[tuple[str, Interval]]] = {}
         for holding in self.inputs.holdings:
@@ -356,18 +357,17 @@ class _Makers:
             for item in self._contractors_of(row.principal, row.principal_account):
                 seen_contractors.setdefault((row.provider, row.account), set()).add(item.contractor_id)
         kept: dict[tuple[object, ...], list[Store]] = {}
-        for store in rows["stores"]:
+        for store in dict.fromkeys(rows["stores"]):
             held = tuple(sorted(holds.get(store.store_id, ()), key=lambda pair: pair[0]))
             if not held:
                 continue
-            key = keys.get(store.store_id)
             signature = (
                 tuple(sorted({(p.role, p.location_provider, p.location) for p in placements.get(store.store_id, ())})),
-                (key.custody, key.manager_country) if key else ("unknown", ""),
+                _custody(keys, store.store_id),
                 tuple(
                     sorted(
                         {
-                            (g.principal, g.principal_kind, g.principal_account, g.access, g.external)
+                            (g.principal, g.principal_account, g.access, g.external, g.condition == "unknown")
                             for g in grants.get(store.store_id, ())
                         }
                     )
@@ -387,7 +387,7 @@ class _Makers:
         self,
         stores: list[Store],
         placements: Mapping[str, list[Placement]],
-        keys: Mapping[str, Key],
+        keys: Mapping[str, set[tuple[str, str]]],
         grants: Mapping[str, list[Grant]],
         gaps: Mapping[str, list[Gap]],
         holds: Mapping[str, list[tuple[str, Interval]]],
@@ -436,15 +436,13 @@ class _Makers:
         for contractor in sorted(seen_contractors.get(account, ())):
             label = f"contractor {contractor} works in account {first.account}"
             ties.append(Tie(("contractor", contractor), ("access", "control"), UNKNOWN, label))
-        key = keys.get(first.store_id)
         return Group(
             name=first.store_id,
             example=first.store_id,
             count=len(stores),
             gap=False,
             holds=tuple(sorted(holds[first.store_id], key=lambda pair: pair[0])),
-            custody=key.custody if key else "unknown",
-            manager_country=key.manager_country if key else "",
+            keys=_custody(keys, first.store_id),
             in_use=self._in_use(first.kind),
             ties=tuple(dict.fromkeys(sorted(ties, key=repr))),
             source=(("kind", first.kind), ("call", first.call), ("seen", f"{first.seen_at:%Y-%m-%d}")),
@@ -509,8 +507,7 @@ class _Makers:
                     count=1,
                     gap=False,
                     holds=tuple(sorted(held, key=lambda pair: pair[0])),
-                    custody="unknown",
-                    manager_country="",
+                    keys=_NO_KEY_SEEN,
                     in_use="plaintext",
                     ties=tuple(ties),
                     source=register,
@@ -540,8 +537,7 @@ class _Makers:
                 count=len(gaps),
                 gap=True,
                 holds=tuple((name, UNKNOWN) for name in (facility if control else declared)),
-                custody="unknown",
-                manager_country="",
+                keys=_NO_KEY_SEEN,
                 in_use="unknown",
                 ties=(Tie(ANYWHERE, channels, UNKNOWN, label, source),),
                 source=source,
@@ -558,6 +554,15 @@ def _reason(strength: Strength) -> tuple[tuple[str, str], ...]:
     return (("method", strength.reason),)
 
 
+def is_principal_of(item: Contractor, principal: str, account: str) -> bool:
+    """Whether the register says that an identity is the contractor's: by pattern, or by its account."""
+    return any(fnmatchcase(principal, pattern) or (account and pattern == account) for pattern in item.principals)
+
+
+def _custody(keys: Mapping[str, set[tuple[str, str]]], store_id: str) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(keys.get(store_id, ()))) or _NO_KEY_SEEN
+
+
 def _by_store(rows: Iterable[Any]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for row in rows:
@@ -568,7 +573,7 @@ def _by_store(rows: Iterable[Any]) -> dict[str, list[Any]]:
 def _register_entities(rows: Iterable[EntityRow]) -> dict[str, Entity]:
     """Legal persons of the contractor register, in the catalogue's form."""
     found: dict[str, list[EntityRow]] = {}
-    for row in rows:
+    for row in sorted(rows, key=repr):
         found.setdefault(row.entity_id, []).append(row)
     kept: dict[str, Entity] = {}
     for key, items in found.items():

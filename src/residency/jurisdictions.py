@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
@@ -18,7 +18,7 @@ from residency.data import DataFolders
 from residency.dates import in_force, overlaps
 from residency.errors import Fault, FaultsError
 from residency.method.facts import FactKey, FactWords
-from residency.yamlfile import Loaded, Path_, StrictModel, load_model
+from residency.yamlfile import Loaded, Path_, StrictModel, load_model, load_sound, names_of
 
 __all__ = [
     "Citation",
@@ -314,7 +314,7 @@ def load_jurisdictions(folders: DataFolders, words: FactWords, *, only: Iterable
     for label, path in folders.files("jurisdictions/[A-Z]*.yaml"):
         if wanted is not None and path.stem not in wanted:
             continue
-        raw, loaded, found = load_model(_File, path, label)
+        raw, loaded, found = load_sound(_File, path, label)
         faults.extend(found)
         if raw is None:
             continue
@@ -362,11 +362,14 @@ def _check(
     def fault(path: Path_, message: str, rule: str) -> None:
         faults.append(Fault(loaded.file, loaded.line(path), message, rule))
 
-    if raw.code != stem or not _CODE.match(raw.code):
+    # fields and entries that the schema refused are absent here, and have been reported
+    part = {name: getattr(raw, name, None) for name in _File.model_fields}
+    own: Mapping[str, Instrument] = part["instruments"] or {}
+    if part["code"] is not None and (raw.code != stem or not _CODE.match(raw.code)):
         fault(("code",), f"code {raw.code!r} must be the file's stem {stem!r}, as XX or XX-NAME", "stem")
-    if raw.review_by <= raw.reviewed:
+    if part["reviewed"] and part["review_by"] and raw.review_by <= raw.reviewed:
         fault(("review_by",), "review_by must be later than reviewed", "review")
-    for ref, instrument in raw.instruments.items():
+    for ref, instrument in own.items():
         if not _ID.match(ref):
             fault(("instruments", ref), f"instrument id {ref!r} must be lower-case words joined by hyphens", "id")
         for position, period in enumerate(instrument.in_force):
@@ -375,11 +378,15 @@ def _check(
         for _, second in overlaps(instrument.in_force):
             position = instrument.in_force.index(second)  # type: ignore[arg-type]
             fault(("instruments", ref, "in_force", position), "in_force periods overlap", "overlap")
-    instruments = {**(base.instruments if base else {}), **raw.instruments}
+    instruments = {**(base.instruments if base else {}), **own}
+    named = {*instruments, *names_of(loaded.data, "instruments")}
     used: set[str] = set()
     facts: dict[str, tuple[FactEntry, ...]] = {}
     for section, group_names in (("facts", {"power", "safeguard"}), ("findings", {"finding"})):
-        table: dict[str, list[dict[str, Any]]] = getattr(raw, section)
+        table: dict[str, list[dict[str, Any]]] | None = part[section]
+        if table is None:
+            continue
+        reported = set(names_of(loaded.data, section)) - set(table)
         for key in table:
             if key not in words.keys or words.keys[key].group not in group_names:
                 fault((section, key), f"unknown key {key!r}; the closed list is in method/facts.yaml", "fact-key")
@@ -387,21 +394,24 @@ def _check(
             if word.group not in group_names:
                 continue
             if key not in table:
+                if key in reported:
+                    continue
                 if base is None:
                     fault((section,), f"{key} is missing; write `value: unknown` with what was searched", "missing")
                 else:
                     facts[key] = base.facts[key]
                 continue
-            facts[key] = _entries((section, key), table[key], word, words, instruments, commitments, used, fault)
-    may = raw.disclosure.get("may_affect")
-    if may is None:
+            facts[key] = _entries((section, key), table[key], word, words, named, commitments, used, fault)
+    may = (part["disclosure"] or {}).get("may_affect")
+    if may is not None:
+        _check_support(("disclosure", "may_affect"), may, named, used, fault)
+    elif part["disclosure"] is not None and "may_affect" not in names_of(loaded.data, "disclosure"):
         fault(("disclosure",), "may_affect is missing", "missing")
-    else:
-        _check_support(("disclosure", "may_affect"), may, instruments, used, fault)
-    for ref in raw.instruments:
-        if ref not in used:
+    sections_read = all(part[section] is not None for section in ("facts", "findings", "disclosure"))
+    for ref in own:
+        if ref not in used and sections_read:
             fault(("instruments", ref), f"instrument {ref!r} is cited by no fact", "unused-instrument")
-    if faults or may is None:
+    if faults or may is None or any(part[name] is None for name in ("code", "name", "reviewed", "review_by")):
         return None, faults
     lines = {".".join(map(str, path)): line for path, line in loaded.lines.items() if len(path) in {2, 3}}
     return (
@@ -426,14 +436,14 @@ def _entries(
     rows: list[dict[str, Any]],
     word: FactKey,
     words: FactWords,
-    instruments: Mapping[str, Instrument],
+    instruments: Set[str],
     commitments: Mapping[str, CommitmentList],
     used: set[str],
     fault: Any,
 ) -> tuple[FactEntry, ...]:
     if not rows:
         fault(at, f"{at[-1]} has no entry; write `value: unknown` with what was searched", "missing")
-    entries: list[FactEntry] = []
+    entries: dict[int, FactEntry] = {}
     for position, row in enumerate(rows):
         here = (*at, position)
         plain = {key: value for key, value in row.items() if key in COMMON_FIELDS}
@@ -463,19 +473,19 @@ def _entries(
             if needs and name not in attributes and not (entry.value == "no" and name in {"list", "regime"}):
                 fault(here, f"{at[-1]}: attribute {name!r} is missing; `unknown` is allowed", "attribute")
         _check_support(here, entry, instruments, used, fault)
-        entries.append(entry)
+        entries[position] = entry
     by_regime: dict[str, list[FactEntry]] = {}
-    for entry in entries:
+    for entry in entries.values():
         by_regime.setdefault(entry.attributes.get(word.parallel or "", ""), []).append(entry)
     for regime, items in by_regime.items():
         for _, second in overlaps(items):
-            place = (*at, entries.index(second))  # type: ignore[arg-type]
+            place = (*at, max(position for position, entry in entries.items() if entry is second))
             same = f" with the same {word.parallel} {regime!r}" if regime else ""
             fault(place, f"{at[-1]}: periods overlap{same}", "overlap")
-    return tuple(entries)
+    return tuple(entries.values())
 
 
-def _check_support(here: Path_, item: Any, instruments: Mapping[str, Instrument], used: set[str], fault: Any) -> None:
+def _check_support(here: Path_, item: Any, instruments: Set[str], used: set[str], fault: Any) -> None:
     for position, cite in enumerate(item.cite):
         used.add(cite.instrument)
         if cite.instrument not in instruments:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from residency.dates import in_force
 from residency.entities import Entity, check_entities
 from residency.errors import Fault, FaultsError
 from residency.jurisdictions import Confidence, Day, Names
-from residency.yamlfile import StrictModel, load_model
+from residency.yamlfile import Loaded, StrictModel, load_sound, names_of
 
 __all__ = [
     "UNBOUNDED",
@@ -273,11 +273,11 @@ def load_providers(folders: DataFolders, *, only: Iterable[str] | None = None) -
     providers: dict[str, Provider] = {}
     places: dict[str, tuple[str, Any]] = {}
     for label, path in folders.files("providers/*/provider.yaml"):
-        provider, loaded, found = load_model(Provider, path, label)
+        provider, loaded, found = load_sound(Provider, path, label)
         faults.extend(found)
         if provider is None:
             continue
-        if provider.id != path.parent.name:
+        if getattr(provider, "id", path.parent.name) != path.parent.name:
             faults.append(Fault(label, loaded.line(("id",)), f"id {provider.id!r} must be its folder's name", "stem"))
         providers[path.parent.name] = provider
         places[path.parent.name] = (label, loaded)
@@ -286,36 +286,38 @@ def load_providers(folders: DataFolders, *, only: Iterable[str] | None = None) -
         if provider.part_of is not None and provider.part_of not in providers:
             faults.append(Fault(label, loaded.line(("part_of",)), f"no provider {provider.part_of!r}", "reference"))
     entities = {key: entity for provider in providers.values() for key, entity in provider.entities.items()}
+    named = {*entities, *(key for _, loaded in places.values() for key in names_of(loaded.data, "entities"))}
     for key, provider in providers.items():
         label, loaded = places[key]
-        faults.extend(check_entities(provider.entities, entities, label, loaded))
+        faults.extend(check_entities(provider.entities, entities, named, label, loaded))
         for field, names in (
             ("contracting", [item.entity for item in provider.contracting]),
             ("operator", [provider.operator] if provider.operator else []),
         ):
             for name in names:
-                if name not in entities:
+                if name not in named:
                     faults.append(Fault(label, loaded.line((field,)), f"no entity {name!r}", "reference"))
     regions: dict[tuple[str, str], Region] = {}
     aliases: dict[tuple[str, str], str] = {}
     for label, path in folders.files("providers/*/regions.yaml"):
-        parsed, loaded, found = load_model(_RegionsFile, path, label)
+        parsed, loaded, found = load_sound(_RegionsFile, path, label)
         faults.extend(found)
         if parsed is None:
             continue
-        if parsed.provider != path.parent.name or parsed.provider not in providers:
+        key = getattr(parsed, "provider", path.parent.name)
+        if key != path.parent.name or key not in providers:
             line = loaded.line(("provider",))
-            faults.append(Fault(label, line, f"no provider.yaml of id {parsed.provider!r} beside it", "reference"))
+            faults.append(Fault(label, line, f"no provider.yaml of id {key!r} beside it", "reference"))
             continue
-        owner = providers[parsed.provider]
-        for name, raw in parsed.regions.items():
-            region = _region(parsed, owner, name, raw, label, loaded)
-            faults.extend(_check_region(region, raw, parsed, entities, loaded))
-            regions[parsed.provider, name] = region
+        own = set(names_of(loaded.data, "regions"))
+        for name, raw in getattr(parsed, "regions", {}).items():
+            faults.extend(_check_region(name, raw, own, named, label, loaded))
+            if not found:
+                regions[key, name] = _region(parsed, providers[key], name, raw, label, loaded)
         for alias, name in parsed.aliases.items():
-            if name not in parsed.regions:
+            if name not in own:
                 faults.append(Fault(label, loaded.line(("aliases", alias)), f"no region {name!r}", "reference"))
-            aliases[parsed.provider, alias] = name
+            aliases[key, alias] = name
     if faults:
         raise FaultsError(faults)
     chosen = [item for item in regions.values() if wanted is None or item.provider in wanted]
@@ -346,28 +348,26 @@ def _region(parsed: _RegionsFile, owner: Provider, name: str, raw: _Region, labe
 
 
 def _check_region(
-    region: Region, raw: _Region, parsed: _RegionsFile, entities: Mapping[str, Entity], loaded: Any
+    region: str, raw: _Region, regions: Set[str], entities: Set[str], label: str, loaded: Loaded
 ) -> Iterator[Fault]:
     def fault(field: str, message: str, rule: str) -> Fault:
-        return Fault(region.file, loaded.line(("regions", region.region, field)), message, rule)
+        return Fault(label, loaded.line(("regions", region, field)), f"{region}: {message}", rule)
 
-    for code in region.countries:
+    for code in raw.countries:
         if not _COUNTRY.match(code):
-            yield fault(
-                "countries", f"{region.region}: {code!r} is not an ISO 3166-1 alpha-2 code, EU or ZZ", "country"
-            )
+            yield fault("countries", f"{code!r} is not an ISO 3166-1 alpha-2 code, EU or ZZ", "country")
     if len(set(raw.countries)) != len(raw.countries):
-        yield fault("countries", f"{region.region}: a country stands twice", "country")
-    if UNBOUNDED in region.countries and len(region.countries) > 1:
-        yield fault("countries", f"{region.region}: ZZ means any country and stands alone", "country")
-    if region.operator is not None and region.operator not in entities:
-        yield fault("operator", f"{region.region}: no entity {region.operator!r}", "reference")
+        yield fault("countries", "a country stands twice", "country")
+    if UNBOUNDED in raw.countries and len(raw.countries) > 1:
+        yield fault("countries", "ZZ means any country and stands alone", "country")
+    if raw.operator is not None and raw.operator not in entities:
+        yield fault("operator", f"no entity {raw.operator!r}", "reference")
     for field, names in (("paired", [raw.paired]), ("parent", [raw.parent]), ("members", raw.members)):
         for name in names:
-            if name is not None and name not in parsed.regions and not _elsewhere(name):
-                yield fault(field, f"{region.region}: no region {name!r} in this file", "reference")
-    if region.start and region.end and region.end <= region.start:
-        yield fault("to", f"{region.region}: `to` must be later than `from`", "period")
+            if name is not None and name not in regions and not _elsewhere(name):
+                yield fault(field, f"no region {name!r} in this file", "reference")
+    if raw.start and raw.end and raw.end <= raw.start:
+        yield fault("to", "`to` must be later than `from`", "period")
 
 
 def _elsewhere(name: str) -> bool:

@@ -86,6 +86,8 @@ def safeguards(country: Jurisdiction | None, code: str, judgement: Judgement, da
     rubric = judgement.grades.safeguard
     parts, weights = [], []
     for key, weight in rubric.weights.items():
+        if weight.value == 0:  # an organisation may leave a guarantee out of account
+            continue
         parts.append(_safeguard(country, code, key, judgement, day))
         weights.append(weight.value)
     return combine("geomean", f"G: safeguards of {code}", parts, weights)
@@ -100,17 +102,21 @@ def _safeguard(country: Jurisdiction | None, code: str, key: str, judgement: Jud
     if not entries:
         return leaf("unknown", f"{key}: nothing recorded for {day}", unknown, file=country.file)
     if key == "safeguard.commitments":
-        return combine("max", f"{key} of {code}", [_commitment(country, entry, judgement) for entry in entries])
+        return combine("max", f"{key} of {code}", [_commitment(country, entry, judgement, day) for entry in entries])
     return combine("max", f"{key} of {code}", [_guarantee(country, key, entry, judgement, day) for entry in entries])
 
 
-def _commitment(country: Jurisdiction, entry: FactEntry, judgement: Judgement) -> Node:
+def _commitment(country: Jurisdiction, entry: FactEntry, judgement: Judgement, day: dt.date) -> Node:
     table = judgement.grades.safeguard.commitments
     source = _source(country, "safeguard.commitments", entry)
     if entry.value == "unknown":
         return leaf("unknown", "commitments: unknown", Interval(table["none"], 1.0), **source)
-    name = entry.attributes.get("list", "none") if entry.value == "yes" else "none"
-    return fact(f"commitment: {name}", Interval.point(table.get(name, table["none"])), **source)
+    name = "none" if entry.value == "no" else entry.attributes.get("list", "none")
+    node = fact(f"commitment: {name}", Interval.point(table.get(name, table["none"])), **source)
+    if entry.value == "disputed":
+        none = fact("reading in which there is none", Interval.point(table["none"]), **source)
+        node = combine("hull", f"commitment {name}: disputed", [node, none], note=entry.note or "")
+    return _at_least(table["none"], _temper(node, country, entry, judgement, day), "safeguard.commitments")
 
 
 def _guarantee(country: Jurisdiction, key: str, entry: FactEntry, judgement: Judgement, day: dt.date) -> Node:
@@ -126,14 +132,21 @@ def _guarantee(country: Jurisdiction, key: str, entry: FactEntry, judgement: Jud
     factors = [fact(f"{key}: {entry.value}", Interval.point(rubric.values[entry.value]), **source)]
     for name, word in sorted(entry.attributes.items()):
         table = rubric.attributes.get(name)
-        if table is None:
+        if table is None or entry.value == "no":  # attributes qualify a guarantee that is there
             continue
         value = Interval.point(table[word]) if word in table else Interval(min(table.values()), 1.0)
         factors.append(
             leaf("constant" if word in table else "unknown", f"{name}: {word}", value, file="method/grades.yaml")
         )
     node = factors[0] if len(factors) == 1 else combine("product", key, factors)
-    return _temper(node, country, entry, judgement, day)
+    return _at_least(floor, _temper(node, country, entry, judgement, day), key)
+
+
+def _at_least(floor: float, node: Node, key: str) -> Node:
+    """What is known of a guarantee never counts for less than its absence."""
+    if node.value.lo >= floor:
+        return node
+    return combine("max", key, [node, leaf("constant", f"{key}: absent", Interval.point(floor))])
 
 
 def _temper(node: Node, country: Jurisdiction, entry: FactEntry, judgement: Judgement, day: dt.date) -> Node:

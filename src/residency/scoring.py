@@ -15,8 +15,9 @@ from residency.graph import Group, Inputs, World, build
 from residency.interval import UNKNOWN, ZERO, Interval, maximum
 from residency.model import CHANNELS, Channel
 from residency.paths import attachment, reaches, tie_strength
+from residency.providers import UNBOUNDED
 from residency.rubric import decryption, legal_power, safeguards
-from residency.trace import Node, combine, leaf
+from residency.trace import Leaf, Node, combine, leaf
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,7 +195,7 @@ class _Law:
     def readability(self, group: Group, code: str, channel: Channel) -> Node:
         """V: what the reached bytes reveal to a jurisdiction."""
         use = "access" if channel == "access" else "rest"
-        key = (code, "V", use, group.custody, group.manager_country, group.in_use)
+        key = (code, "V", use, repr(group.keys), group.in_use)
         if key not in self._kept:
             self._kept[key] = self._readability(group, code, channel)
         return self._kept[key]
@@ -204,16 +205,25 @@ class _Law:
         if channel == "access":
             return leaf("constant", "V: authorised use is served plaintext", table.authorised_use.interval)
         floor = leaf("constant", "ρ: metadata", table.metadata_floor.interval, reason=table.metadata_floor.reason)
-        custody = table.custody[group.custody]
-        held = leaf("constant", f"K: keys {group.custody}", custody.interval, reason=custody.reason)
-        if group.custody == "external":
-            if not group.manager_country:
-                held = leaf("unknown", "K: where the external key manager sits is not known", UNKNOWN)
-            elif group.manager_country == code:
-                held = combine("pick", f"K: the external key manager sits in {code}", [self.decryption(code)])
+        held = [self._key(custody, manager, code) for custody, manager in group.keys]
         use = table.in_use[group.in_use]
         served = leaf("constant", f"T: {group.in_use} in use", use.interval, reason=use.reason)
-        return combine("max", "V: readability", [floor, held, served])
+        return combine("max", "V: readability", [floor, *held, served])
+
+    def _key(self, custody: str, manager: str, code: str) -> Node:
+        """K: whether a jurisdiction can have plaintext keys."""
+        judged = self.inputs.judgement.strengths.readability.custody[custody]
+        kind: Leaf = "unknown" if custody == "unknown" else "constant"
+        if custody != "external":
+            return leaf(kind, f"K: keys {custody}", judged.interval, reason=judged.reason)
+        if manager == code:
+            return combine("pick", f"K: the external key manager sits in {code}", [self.decryption(code)])
+        members = self.inputs.jurisdictions.members
+        if manager in {"", "unknown", UNBOUNDED} or code == UNBOUNDED:
+            return leaf("unknown", "K: where the external key manager sits is not known", UNKNOWN)
+        if manager in members(code, self.inputs.as_of) or code in members(manager, self.inputs.as_of):
+            return leaf("unknown", f"K: the external key manager in {manager} may be in {code}", UNKNOWN)
+        return leaf("constant", f"K: the external key manager sits in {manager}", judged.interval, reason=judged.reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,23 +11,24 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from residency.errors import Fault
 
-__all__ = ["Loaded", "Path_", "StrictModel", "dump", "load", "load_model", "parse"]
+__all__ = ["Loaded", "Path_", "StrictModel", "dump", "load", "load_model", "load_sound", "names_of", "parse"]
 
 Path_ = tuple[str | int, ...]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 _CACHE_VERSION = "1"
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_TOO_DEEP = re.compile(r"([\[{]\s*){200}|([-?]\s+){200}")  # the C loader recurses without a limit of its own
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -87,6 +88,49 @@ def load_model(model: type[ModelT], file: Path, label: str | None = None) -> tup
     except ValidationError as error:
         faults.extend(_fault(loaded, item) for item in error.errors(include_url=False))
         return None, loaded, faults
+
+
+def load_sound(model: type[ModelT], file: Path, label: str | None = None) -> tuple[ModelT | None, Loaded, list[Fault]]:
+    """Like `load_model`, but a faulty file gives whatever of it is sound, so that its meaning is checked too.
+
+    Entries at fault are left out of their section, and a section or field that is wrong as a whole is absent unless
+    it has a default. None only when nothing could be read. The instance of a file with faults is for checks alone.
+    """
+    whole, loaded, faults = load_model(model, file, label)
+    if whole is not None or not isinstance(loaded.data, dict):
+        return whole, loaded, faults
+    kept: dict[str, Any] = {}
+    for name, info in model.model_fields.items():
+        value = loaded.data.get(info.alias or name)
+        if value is None:
+            continue
+        adapter: TypeAdapter[Any] = TypeAdapter(info.annotation)  # type: ignore[arg-type]
+        for data in (value, _without_faults(adapter, value)):
+            try:
+                kept[name] = adapter.validate_python(data)
+                break
+            except ValidationError:
+                continue
+    return model.model_construct(**kept), loaded, faults
+
+
+def _without_faults(adapter: TypeAdapter[Any], value: Any) -> Any:
+    """A section without the entries that its schema refuses."""
+    try:
+        adapter.validate_python(value)
+    except ValidationError as error:
+        wrong = {item["loc"][0] for item in error.errors(include_url=False) if item["loc"]}
+        if isinstance(value, dict):
+            return {key: item for key, item in value.items() if key not in wrong}
+        if isinstance(value, list):
+            return [item for index, item in enumerate(value) if index not in wrong]
+    return value
+
+
+def names_of(data: Any, section: str) -> Iterable[str]:
+    """Names that a section of a file's data has, sound or not."""
+    found = data.get(section) if isinstance(data, dict) else None
+    return found if isinstance(found, dict) else ()
 
 
 def dump(data: Any) -> str:
@@ -149,14 +193,20 @@ def _parse(raw: bytes, name: str) -> Loaded:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         return Loaded(name, None, {}, (Fault(name, raw[: error.start].count(b"\n") + 1, "not UTF-8", "encoding"),))
+    if (deep := _TOO_DEEP.search(text)) is not None:
+        line = text.count("\n", 0, deep.start()) + 1
+        return Loaded(name, None, {}, (Fault(name, line, "not YAML we read: nested too deeply", "yaml"),))
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
         return Loaded(name, None, {}, (Fault(name, line, f"not YAML: {error.problem or error.context}", "yaml"),))
-    except yaml.YAMLError as error:
-        return Loaded(name, None, {}, (Fault(name, 0, f"not YAML: {error}", "yaml"),))
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        return Loaded(name, None, {}, (Fault(name, line, f"not YAML: {error.reason}", "yaml"),))
+    except (yaml.YAMLError, RecursionError) as error:
+        return Loaded(name, None, {}, (Fault(name, 0, f"not YAML: {str(error).splitlines()[0]}", "yaml"),))
     if node is None:
         return Loaded(name, None, {}, (Fault(name, 0, "the file is empty", "yaml"),))
     seen: set[int] = set()
@@ -167,12 +217,12 @@ def _parse(raw: bytes, name: str) -> Loaded:
 def _build(node: Any, path: Path_, name: str, lines: dict[Path_, int], faults: list[Fault], seen: set[int]) -> Any:
     line = node.start_mark.line + 1
     lines.setdefault(path, line)
-    if isinstance(node, yaml.ScalarNode):
-        return _scalar(node)
     if id(node) in seen:
         faults.append(Fault(name, line, "anchors and aliases are not allowed", "alias"))
         return None
     seen.add(id(node))
+    if isinstance(node, yaml.ScalarNode):
+        return _scalar(node)
     if isinstance(node, yaml.SequenceNode):
         return [_build(item, (*path, index), name, lines, faults, seen) for index, item in enumerate(node.value)]
     result: dict[Any, Any] = {}

@@ -244,7 +244,7 @@ def test_names_of_the_catalogue_are_known(tmp_path: Path) -> None:
 
 
 def test_all_of_iso_3166_is_known_and_no_name_means_two() -> None:
-    import residency.collect.contractors as module
+    import residency.countries as module
     from residency.yamlfile import load
 
     loaded = load(Path(module.__file__).with_name("countries.yaml"))

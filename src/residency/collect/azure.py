@@ -217,7 +217,7 @@ class AzureDriver:
         account = job.name.removeprefix(f"{PROVIDER}/")
         wanted = {key.kind: self.kinds[key.kind] for key in job.units}
         allowed, calls = self._allowed(account)
-        found, short, count = self._query(account, _query_of(wanted.values()))
+        found, short, count = self._query([account], _query_of(wanted.values()))
         calls += count
         read: dict[str, Any] = {}
         rows = Rows()
@@ -314,7 +314,9 @@ class AzureDriver:
         except Exception as error:  # the boundary
             return trouble_of(error), calls + 1
 
-    def _query(self, account: str, query: str) -> tuple[dict[str, dict[str, dict[str, Any]]], Trouble | None, int]:
+    def _query(
+        self, accounts: list[str], query: str
+    ) -> tuple[dict[str, dict[str, dict[str, Any]]], Trouble | None, int]:
         """Rows of a query by type and identifier, and whether some are missing."""
         from azure.mgmt.resourcegraph.models import QueryRequest, QueryRequestOptions
 
@@ -325,8 +327,9 @@ class AzureDriver:
             while True:
                 calls += 1
                 options = QueryRequestOptions(result_format="objectArray", top=PAGE, skip_token=token)
-                names = [account] if account else [item.id for item in self.estate().subscriptions]
-                answer = self.clients.graph.resources(QueryRequest(subscriptions=names, query=query, options=options))
+                answer = self.clients.graph.resources(
+                    QueryRequest(subscriptions=accounts, query=query, options=options)
+                )
                 for row in table_rows(answer.data):
                     seen += 1
                     kept = normal(row)
@@ -431,7 +434,8 @@ class AzureDriver:
                 self._vaults = {}
                 if estate.subscriptions:
                     query = "resources | where type in~ ('microsoft.keyvault/vaults', 'microsoft.keyvault/managedhsms')"
-                    found, _, _ = self._query("", f"{query} | project {_COLUMNS} | order by id asc")
+                    names = [item.id for item in estate.subscriptions]
+                    found, _, _ = self._query(names, f"{query} | project {_COLUMNS} | order by id asc")
                     for row in (row for rows in found.values() for row in rows.values()):
                         self._vaults.update(vault_of(row))
             return self._vaults

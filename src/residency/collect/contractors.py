@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from residency.countries import load_countries
 from residency.errors import Fault, RegisterError
 from residency.inventory.tables import Contractor, EntityRow, Rows
 from residency.jurisdictions import Jurisdictions
@@ -112,10 +113,9 @@ def read_register(path: Path, jurisdictions: Jurisdictions | None = None) -> Row
 
 def known_country_names(jurisdictions: Jurisdictions | None = None) -> dict[str, str]:
     """Alpha-2 code by name, folded as `fold_name` does: ISO 3166-1 in English and Japanese, and the catalogue."""
-    data = load(_HERE / "countries.yaml").data
     names: dict[str, str] = {}
-    for code, entry in {**data["countries"], **data["user_assigned"]}.items():
-        for name in (entry["en"], entry["ja"], *entry.get("also", [])):
+    for code, entry in load_countries().items():
+        for name in (entry.en, entry.ja, *entry.also):
             names[fold_name(name)] = code
     for code, item in (jurisdictions or {}).items():
         if _CODE.match(code):
@@ -490,10 +490,9 @@ def _country(text: str, reading: _Reading, fault: Any) -> str:
 
 
 def _country_name(folded: str, reading: _Reading) -> str:
-    data = load(_HERE / "countries.yaml").data
-    entry = {**data["countries"], **data["user_assigned"]}.get(reading.countries[folded], {})
-    names = [entry.get("en", ""), entry.get("ja", ""), *entry.get("also", [])]
-    return next((str(name) for name in names if fold_name(name) == folded), folded)
+    entry = load_countries().get(reading.countries[folded])
+    names = [entry.en, entry.ja, *entry.also] if entry else []
+    return next((name for name in names if fold_name(name) == folded), folded)
 
 
 def _mode(text: str, reading: _Reading, fault: Any) -> str:

@@ -76,7 +76,7 @@ def _one_each(stores: Iterable[Store], homes: dict[str, Placement]) -> list[Stor
 def _placed(item: Placement, homes: dict[str, Placement], providers: Providers, gaps: list[Gap]) -> Placement:
     if not item.target or item.location:
         return item
-    home = homes.get(item.target)
+    home = homes.get(item.target) if item.target != item.store_id else None
     if home is not None and home.location:
         return replace(
             item,

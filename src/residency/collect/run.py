@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from glob import glob
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ def drivers_for(config: Config, kinds: Mapping[str, Kind], providers: Providers)
             from residency.collect.door import DoorSettings, SdkDoor, allowed_operations
 
             door = SdkDoor(
-                allowed_operations(kinds),
+                allowed_operations({name: kind for name, kind in kinds.items() if name.startswith("aws.")}),
                 DoorSettings(profile=scope.aws.profile, region=scope.aws.home_region, endpoint=scope.aws.endpoint),
             )
             settings = AwsConfig(
@@ -156,7 +156,7 @@ def collect(
             started_at=started,
             finished_at=finished,
             scope=scope,
-            tool_version=version("residency"),
+            tool_version=_version(),
             catalogue=max((item.reviewed.isoformat() for item in providers.values()), default=""),
         )
     )
@@ -191,6 +191,13 @@ def _logs(config: Config, base: Path, providers: Providers, now: dt.datetime, te
     geo = load_geo(base / config.geo_database if config.geo_database else None, providers=providers)
     rows.extend(read_logs(paths, geo, seen_at=now))
     return rows
+
+
+def _version() -> str:
+    try:
+        return version("residency")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "not installed"
 
 
 def _now() -> dt.datetime:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import html
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from residency.countries import load_countries
 from residency.disclosure.markers import Found
 from residency.disclosure.render import Language, country_namer
 from residency.disclosure.tables import Axis, Policy, PolicyRow
@@ -73,6 +75,8 @@ def _countries(
 ) -> list[Difference]:
     block = policy.block(axis)
     name = country_namer(inputs, language)
+    called = _all_names(name, inputs)
+    named = _Named(text, called)
     result: list[Difference] = []
     rows: dict[str, list[PolicyRow]] = {}
     for row in block.rows:
@@ -87,7 +91,7 @@ def _countries(
                     )
                     result.append(Difference("missing", axis, language, code, said, row.because))
             continue
-        if not _named(text, name(code)):
+        if not named(code):
             what = "is" if any(row.certainty == "seen" for row in items) else "may be"
             parties = ", ".join(sorted({row.party for row in items if row.party}))
             said = f"{name(code)} ({code}) {what} concerned{f' through {parties}' if parties else ''}; the text does not name it"
@@ -100,24 +104,51 @@ def _countries(
             Difference("absence", axis, language, "", f"the text states there is none, but {why}", policy.gaps[:5])
         )
     if not whole:
-        known = {code: name(code) for code in inputs.jurisdictions if code not in rows}
+        first = _Named(_first_cells(text), called)
         home = inputs.jurisdictions.members(inputs.config.home, inputs.as_of)
-        for code, called in known.items():
-            if code not in home and _named(_first_cells(text), called):
-                said = f"{called} ({code}) is named, but nothing there was seen"
+        for code in sorted(called):
+            if code not in rows and code not in home and first(code):
+                said = f"{name(code)} ({code}) is named, but nothing there was seen"
                 result.append(Difference("extra", axis, language, code, said))
     return result
 
 
-def _named(text: str, name: str) -> bool:
-    if name.isascii():
-        return re.search(rf"(?<![A-Za-z]){re.escape(name)}(?![A-Za-z])", text, re.I) is not None
-    return name in text
+class _Named:
+    """Whether a text names a country, not merely another whose name holds it: インド is not in インドネシア."""
+
+    def __init__(self, text: str, names: Mapping[str, frozenset[str]]) -> None:
+        self.text = html.unescape(re.sub(r"\\([^\w\s])", r"\1", text))
+        self.names = names
+
+    def __call__(self, code: str) -> bool:
+        return any(self._holds(name, code) for name in self.names.get(code, ()))
+
+    def _holds(self, name: str, code: str) -> bool:
+        if name not in self.text and name.lower() not in self.text.lower():
+            return False
+        rest = self.text
+        others = {longer for other, names in self.names.items() if other != code for longer in names if name in longer}
+        for longer in sorted(others, key=len, reverse=True):
+            rest = rest.replace(longer, "\n")
+        if name.isascii():
+            return re.search(rf"(?<![A-Za-z]){re.escape(name)}(?![A-Za-z])", rest, re.I) is not None
+        return name in rest
+
+
+def _all_names(name: Callable[[str], str], inputs: Inputs) -> dict[str, frozenset[str]]:
+    """Every name a policy may call a country by; not its codes, since "us" is a word."""
+    iso = load_countries()
+    found: dict[str, frozenset[str]] = {}
+    for code in {*iso, *inputs.jurisdictions}:
+        names = {name(code)} | ({iso[code].en, iso[code].ja, *iso[code].also} if code in iso else set())
+        found[code] = frozenset(item for item in names if len(item) > 3 or not item.isascii())
+    return found
 
 
 def _first_cells(text: str) -> str:
-    """First column of tables, else everything: outlines name countries that are not concerned."""
+    """First column of tables and bold heads of lists, else everything: outlines name countries not concerned."""
     cells = [line.split("|")[1] for line in text.splitlines() if line.lstrip().startswith("|") and line.count("|") > 1]
+    cells += re.findall(r"^\s*[-*]\s+\*\*(.+?)\*\*", text, re.M)
     return "\n".join(cells) if cells else text
 
 
@@ -131,7 +162,7 @@ def _system(text: str, name: str, row: PolicyRow, language: Language) -> str:
     words = _SYSTEM[language]
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.split("|")[1:-1]] if line.lstrip().startswith("|") else []
-        if cells and _named(cells[0], name):
+        if cells and re.fullmatch(rf"{re.escape(name)}\s*([(（].*)?", cells[0]):
             said = next((value for value, word in words.items() if word in cells), None)
             if said is not None and said != row.system:
                 return f"{name}: the text says 制度の有無 {words[said]}, the file says {words[row.system]}"

@@ -14,8 +14,10 @@ from residency.errors import PolicyFileError, StorageError
 
 __all__ = ["Found", "begin_marker", "end_marker", "find_blocks", "inject", "write_atomically"]
 
-_BEGIN = re.compile(rb"<!--\s*residency:begin\s+([a-z-]+)(?:\s+lang=(ja|en))?\s*-->[^\S\n]*\r?\n?")
-_END = re.compile(rb"<!--\s*residency:end\s+([a-z-]+)\s*-->")
+_MARKER = re.compile(rb"<!--\s*residency:(.*?)-->", re.S)
+_BEGIN = re.compile(r"begin\s+(\S+?)(?:\s+lang=(ja|en))?\s*")
+_END = re.compile(r"end\s+(\S+)\s*")
+_REST_OF_LINE = re.compile(rb"[^\S\n]*\n?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,29 +50,41 @@ def find_blocks(content: bytes, file: str) -> list[Found]:
         When there is none, a marker names no axis, stands twice, is not closed, or the text is not UTF-8.
     """
     found: list[Found] = []
-    at = 0
-    while (begin := _BEGIN.search(content, at)) is not None:
-        line = content.count(b"\n", 0, begin.start()) + 1
-        axis = begin.group(1).decode()
-        if axis not in AXES:
-            raise PolicyFileError(f"{file}:{line}: no axis {axis!r}; there are {', '.join(AXES)}")
-        end = _END.search(content, begin.end())
-        following = _BEGIN.search(content, begin.end())
-        if end is None or end.group(1).decode() != axis or (following and following.start() < end.start()):
-            raise PolicyFileError(f"{file}:{line}: the block {axis} is not closed; add {end_marker(axis)} after it")
-        language = (begin.group(2) or b"ja").decode()
-        if any(item.axis == axis and item.language == language for item in found):
-            raise PolicyFileError(f"{file}:{line}: the block {axis} ({language}) stands twice; keep one")
-        try:
-            text = content[begin.end() : end.start()].decode("utf-8")
-        except UnicodeDecodeError:
-            raise PolicyFileError(f"{file}:{line}: the block {axis} is not UTF-8; save the file as UTF-8") from None
-        found.append(Found(axis, language, begin.end(), end.start(), text))  # type: ignore[arg-type]
-        at = end.end()
-    stray = _END.search(content, at)
-    if stray is not None:
-        line = content.count(b"\n", 0, stray.start()) + 1
-        raise PolicyFileError(f"{file}:{line}: {stray.group(0).decode()} closes no block; add its begin marker")
+    begun: tuple[Axis, str, int, int] | None = None  # axis, language, line, where its text starts
+    for marker in _MARKER.finditer(content):
+        line = content.count(b"\n", 0, marker.start()) + 1
+        said = marker.group(1).decode("utf-8", "replace").strip()
+        begin, end = _BEGIN.fullmatch(said), _END.fullmatch(said)
+        if begin is None and end is None:
+            example = f"{begin_marker('equipment', 'ja')} or {end_marker('equipment')}"
+            raise PolicyFileError(f"{file}:{line}: 'residency:{said}' is no marker; write {example}")
+        name = (begin or end).group(1)  # type: ignore[union-attr]
+        if begun is not None and (end is None or name != begun[0]):
+            raise PolicyFileError(
+                f"{file}:{begun[2]}: the block {begun[0]} is not closed; add {end_marker(begun[0])} after it"
+            )
+        axis = next((axis for axis in AXES if axis == name), None)
+        if axis is None:
+            raise PolicyFileError(f"{file}:{line}: no axis {name!r}; there are {', '.join(AXES)}")
+        if begin is not None:
+            language = begin.group(2) or "ja"
+            if any((item.axis, item.language) == (axis, language) for item in found):
+                raise PolicyFileError(f"{file}:{line}: the block {axis} ({language}) stands twice; keep one")
+            rest = _REST_OF_LINE.match(content, marker.end())
+            begun = (axis, language, line, rest.end() if rest else marker.end())
+        elif begun is None:
+            raise PolicyFileError(f"{file}:{line}: {end_marker(axis)} closes no block; add its begin marker")
+        else:
+            try:
+                text = content[begun[3] : marker.start()].decode("utf-8")
+            except UnicodeDecodeError:
+                raise PolicyFileError(f"{file}:{line}: the block {axis} is not UTF-8; save the file as UTF-8") from None
+            found.append(Found(axis, begun[1], begun[3], marker.start(), text))
+            begun = None
+    if begun is not None:
+        raise PolicyFileError(
+            f"{file}:{begun[2]}: the block {begun[0]} is not closed; add {end_marker(begun[0])} after it"
+        )
     if not found:
         example = f"{begin_marker('equipment', 'ja')} … {end_marker('equipment')}"
         raise PolicyFileError(f"{file}: has no markers, so nothing can be filled in or compared; add {example}")

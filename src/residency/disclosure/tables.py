@@ -7,17 +7,16 @@ the provider of a storage service is (ニ); and APPI art. 32 with 施行令 10�
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from residency.classify import Held
 from residency.dates import in_force
 from residency.entities import owners_of
-from residency.graph import Inputs
+from residency.graph import Inputs, is_principal_of
 from residency.inventory.coverage import coverage
-from residency.inventory.tables import Contractor, Gap
+from residency.inventory.tables import Contractor
 from residency.model import COMPLETE_STATUSES
 from residency.providers import UNBOUNDED
 
@@ -145,7 +144,7 @@ def _stored(inputs: Inputs) -> Iterator[_Finding]:
         if holding.held != "no":
             held.setdefault(holding.store_id, {})[holding.dataset] = holding.held
     names = {store.store_id: store.name for store in inputs.rows["stores"]}
-    providers: dict[str, tuple[frozenset[str], Certainty, str]] = {}
+    providers: dict[tuple[str, str], tuple[frozenset[str], Certainty, str]] = {}
     for row in inputs.rows["placements"]:
         datasets = held.get(row.store_id)
         if not datasets:
@@ -163,12 +162,13 @@ def _stored(inputs: Inputs) -> Iterator[_Finding]:
             else:
                 some = len(found.countries) > 1 and found.holds == "some"
                 yield _Finding("equipment", code, "", services, row.role, "possible" if some else certain, because)
-        before = providers.get(row.provider)
+        key = (row.provider, found.operator or "")
+        before = providers.get(key)
         merged = services | (before[0] if before else frozenset())
         seen: Certainty = "seen" if certain == "seen" or (before and before[1] == "seen") else "possible"
-        providers[row.provider] = (merged, seen, before[2] if before else because)
-    for provider, (services, certain, because) in sorted(providers.items()):
-        for code, party, why in _provider_seats(inputs, provider):
+        providers[key] = (merged, seen, before[2] if before else because)
+    for (provider, operator), (services, certain, because) in sorted(providers.items()):
+        for code, party, why in _provider_seats(inputs, provider, operator):
             yield _Finding("storage-providers", code, party, services, "storage service", certain, f"{why}; {because}")
 
 
@@ -176,22 +176,24 @@ def _provider_name(inputs: Inputs, provider: str) -> str:
     return inputs.providers.root(provider).name.en if provider in inputs.providers else provider
 
 
-def _provider_seats(inputs: Inputs, provider: str) -> Iterator[tuple[str, str, str]]:
+def _provider_seats(inputs: Inputs, provider: str, operator: str) -> Iterator[tuple[str, str, str]]:
     """Countries in which a storage provider is located: contracting party, operators, and owners up to the ultimate."""
+    entities = inputs.providers.entities
     if provider not in inputs.providers:
         yield UNBOUNDED, provider, "the catalogue does not know this provider"
         return
     root = inputs.providers.root(provider)
     item = inputs.providers[provider]
     seat = inputs.config.organisation.seat
-    parties = [c.entity for c in item.contracting or root.contracting if seat in c.customers]
-    parties = parties or [c.entity for c in item.contracting or root.contracting if "*" in c.customers]
-    starts = dict.fromkeys([*parties, *filter(None, [item.operator or root.operator])])
+    contracts = [c for c in item.contracting or root.contracting if in_force(c, inputs.as_of)]
+    parties = [c.entity for c in contracts if seat in c.customers]
+    parties = parties or [c.entity for c in contracts if "*" in c.customers]
+    starts = dict.fromkeys([*parties, *filter(None, [operator or item.operator or root.operator])])
     named: dict[tuple[str, str], str] = {}
     for start in starts:
-        chain = [start, *(step.parent for step in owners_of(inputs.providers.entities, start, inputs.as_of))]
+        chain = [start, *(step.parent for step in owners_of(entities, start, inputs.as_of))]
         for entity_id in chain:
-            entity = inputs.providers.entities.get(entity_id)
+            entity = entities.get(entity_id)
             if entity is not None:
                 code = UNBOUNDED if entity.seat == "unknown" else entity.seat
                 named.setdefault((code, entity.name), f"{root.name.en}: {entity.name}")
@@ -210,18 +212,22 @@ def _contracted(inputs: Inputs) -> Iterator[_Finding]:
         role = item.purpose or item.access_mode
         chain = f" (re-entrusted by {item.entrusted_by})" if item.entrusted_by else ""
         places = [("seat", item.seat), *(("staff", code) for code in item.staff_countries or ("unknown",))]
-        places += [("storage", code) for code in item.storage_countries]
+        keeps = item.access_mode in {"own-systems", "unknown"}
+        places += [("storage", code) for code in item.storage_countries or (("unknown",) if keeps else ())]
         for what, code in places:
             known = UNBOUNDED if code == "unknown" else code
             because = f"{item.name}{chain}: {what} {code} ({item.source})"
-            yield _Finding("contractors", known, item.name, services, role, "seen", because)
+            if what != "storage" or item.storage_countries:
+                yield _Finding("contractors", known, item.name, services, role, "seen", because)
             if what == "storage":
-                yield _Finding("equipment", known, "", services, role, "seen", because)
+                sure: Certainty = "possible" if item.access_mode == "unknown" else "seen"
+                if known == UNBOUNDED:
+                    yield _Finding("equipment-third-party", known, item.name, services, role, sure, because)
+                else:
+                    yield _Finding("equipment", known, "", services, role, sure, because)
     for row in inputs.rows["access"]:
         for item in contractors:
-            if not any(
-                fnmatchcase(row.principal, pattern) or row.principal_account == pattern for pattern in item.principals
-            ):
+            if not is_principal_of(item, row.principal, row.principal_account):
                 continue
             services = frozenset(item.services or [service.id for service in inputs.config.services])
             when = f"{row.first:%Y-%m-%d} to {row.last:%Y-%m-%d}"
@@ -290,34 +296,37 @@ def _gaps(inputs: Inputs) -> Iterator[str]:
     counted = coverage(inputs.rows["units"], ())
     if not counted.rows:
         yield "no cloud was swept"
-    swept = {row.provider for row in counted.rows}
+    open_units = {
+        (unit.provider, unit.account, unit.region, unit.kind)
+        for unit in inputs.rows["units"]
+        if unit.status not in COMPLETE_STATUSES
+    }
     for row in counted.rows:
         short = ", ".join(f"{count} {status}" for status, count in row.counts if status not in COMPLETE_STATUSES)
         if short:
             yield f"{row.provider} {row.account} {row.kind}: {short}"
     for gap in inputs.rows["gaps"]:
-        if gap.field == "listing" and _counted(gap, swept):
-            continue
+        if gap.field == "listing" and (gap.provider, gap.account, gap.region, gap.kind) in open_units:
+            continue  # counted with its unit
         where = gap.store_id or "/".join(part for part in (gap.provider, gap.account, gap.region, gap.kind) if part)
         yield f"{where}: {gap.field} {gap.cause} ({gap.message})"
     if not inputs.rows["contractors"]:
         yield "no contractor register was read"
-    may_hold: Mapping[str, int] = _unclassified(inputs)
-    if may_hold:
-        total = sum(may_hold.values())
-        yield f"{total} stores are not classified: what they hold is not known"
+    known = {holding.store_id for holding in inputs.holdings if holding.held != "unknown"}
+    unclassified = {store.store_id for store in inputs.rows["stores"]} - known
+    if unclassified:
+        yield f"{len(unclassified)} stores are not classified: what they hold is not known"
+    strangers = set(_strangers(inputs))
+    if strangers:
+        shown = ", ".join(sorted(strangers)[:3])
+        yield f"{len(strangers)} outside identities can reach stores and the register names none of them: {shown}"
 
 
-def _counted(gap: Gap, swept: set[str]) -> bool:
-    return gap.provider in swept and bool(gap.kind)
-
-
-def _unclassified(inputs: Inputs) -> dict[str, int]:
-    known: dict[str, bool] = {}
-    for holding in inputs.holdings:
-        known[holding.store_id] = known.get(holding.store_id, False) or holding.held != "unknown"
-    counts: dict[str, int] = {}
-    for store in inputs.rows["stores"]:
-        if not known.get(store.store_id, False):
-            counts[store.kind] = counts.get(store.kind, 0) + 1
-    return counts
+def _strangers(inputs: Inputs) -> Iterator[str]:
+    """Identities outside the organisation with a grant on user information that no contractor accounts for."""
+    holding = {item.store_id for item in inputs.holdings if item.held != "no"}
+    contractors = [item for item in inputs.rows["contractors"] if _active(item, inputs.as_of)]
+    for grant in inputs.rows["grants"]:
+        outside = grant.external == "yes" and grant.principal_kind != "public" and grant.store_id in holding
+        if outside and not any(is_principal_of(item, grant.principal, grant.principal_account) for item in contractors):
+            yield grant.principal

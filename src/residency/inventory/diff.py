@@ -20,7 +20,7 @@ _IDENTITY = {
     "labels": ("store_id", "key"),
     "gaps": ("provider", "account", "region", "kind", "store_id", "field", "cause"),
     "contractors": ("contractor_id",),
-    "entities": ("entity_id", "owner_id"),
+    "entities": ("entity_id", "owner_id", "start"),
     "access": ("provider", "account", "region", "principal", "service", "ip"),
 }
 _PASSING = frozenset(

@@ -36,8 +36,10 @@ def connect(snapshot: Snapshot, locate: Callable[[str, str], Location] | None = 
 
     connection = duckdb.connect(":memory:")
     for name in TABLES:
-        path = str(snapshot.path(name)).replace("'", "''")
-        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM read_parquet('{path}')")
+        # read by name, not by glob: a folder may be called "a[1]"
+        connection.register("_reading", snapshot.table(name))
+        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM _reading")
+        connection.unregister("_reading")
     connection.execute("CREATE TABLE places (location_provider VARCHAR, location VARCHAR, countries VARCHAR[])")
     names = connection.execute("SELECT DISTINCT location_provider, location FROM placements").fetchall()
     found = [(provider, name, sorted(locate(provider, name).countries)) for provider, name in names] if locate else []
@@ -47,6 +49,8 @@ def connect(snapshot: Snapshot, locate: Callable[[str, str], Location] | None = 
         "CREATE VIEW placed AS SELECT p.*, unnest(coalesce(c.countries, ['ZZ'])) AS country FROM placements p "
         "LEFT JOIN places c USING (location_provider, location)"
     )
+    connection.execute("SET temp_directory = ''")  # nothing is spilled beside the caller's files
+    connection.execute("SET python_enable_replacements = false")  # nor are variables of the caller tables
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection

@@ -142,9 +142,10 @@ def write_snapshot(folder: Path, rows: Rows, scope: Mapping[str, Any], versions:
         part.chmod(0o755)
         part.rename(folder)
     except OSError as error:
-        if part is not None:
-            shutil.rmtree(part, ignore_errors=True)
         raise StorageError(folder, error.strerror or str(error)) from error
+    finally:
+        if part is not None:  # gone already when it was moved into place
+            shutil.rmtree(part, ignore_errors=True)
     return Snapshot(folder, manifest)
 
 
@@ -162,8 +163,8 @@ def open_snapshot(folder: Path, *, verify: bool = True) -> Snapshot:
     try:
         manifest = json.loads(file.read_text(encoding="utf-8"))
         schema = manifest["schema"]
-        listed = set(manifest["files"])
-    except (ValueError, KeyError, TypeError) as error:
+        listed = {name for name, entry in manifest["files"].items() if isinstance(entry["sha256"], str)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SnapshotError(f"{file}: is not readable ({error}); take it from a backup or sweep again") from None
     if schema != SCHEMA_VERSION:
         raise SnapshotError(f"{folder}: has schema {schema}, this version reads {SCHEMA_VERSION}")

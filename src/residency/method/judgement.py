@@ -1,22 +1,33 @@
-"""The judgements, read from ``classes.yaml``, ``strengths.yaml`` and ``grades.yaml``, with an organisation's overrides."""
+"""The judgements of ``classes.yaml``, ``strengths.yaml`` and ``grades.yaml``, with an organisation's overrides."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from residency.errors import ConfigError, Fault, FaultsError
 from residency.interval import Interval
 from residency.jurisdictions import Names
-from residency.model import ACCESS_MODES, CHANNELS, CUSTODIES, ROLES
+from residency.model import ACCESS_MODES, CHANNELS, CUSTODIES, ROLES, InUse
 from residency.yamlfile import StrictModel, load_model
 
 __all__ = ["Band", "DataClass", "Judgement", "Override", "Strength", "load_judgement"]
 
 _FOLDER = Path(__file__).parent
+# words the graph looks up in strengths.yaml, besides those of the model
+_OPERATION = ("operator", "contracting-party")
+_CONTROL = (
+    *("owner-majority", "owner-onward", "owner-minority", "owner-unstated", "branch", "licensor"),
+    *("establishment", "listing", "staff", "state-holding", "services"),
+)
+_ACCESS_TIE = (
+    *("seat", "staff", "observed", "observed-possible", "refused", "re-entrusted"),
+    *("granted", "granted-write", "granted-unknown"),
+)
+_CONSTANTS = ("safeguard_cap", "stale_widening", "low_confidence_widening")
 
 
 def _interval(value: Any) -> Any:
@@ -96,32 +107,60 @@ class _Strengths(StrictModel):
 
     @model_validator(mode="after")
     def _complete(self) -> _Strengths:
-        for table, words in ((self.role, ROLES), (self.access, ACCESS_MODES), (self.readability.custody, CUSTODIES)):
+        for table, words in (
+            (self.role, ROLES),
+            (self.access, ACCESS_MODES),
+            (self.readability.custody, CUSTODIES),
+            (self.readability.in_use, get_args(InUse)),
+            (self.operation, _OPERATION),
+            (self.control, _CONTROL),
+            (self.access_tie, _ACCESS_TIE),
+            (self.constants, _CONSTANTS),
+        ):
             missing = set(words) - set(table)
             if missing:
                 raise ValueError(f"no strength for {', '.join(sorted(missing))}")
         if [band.below for band in self.bands] != sorted(band.below for band in self.bands):
             raise ValueError("bands must rise")
+        if not self.bands or self.bands[-1].below <= 100:
+            raise ValueError("the last band must reach above 100")
         return self
+
+
+Grade = Annotated[float, Field(ge=0, le=1)]
 
 
 class PowerRubric(StrictModel):
     """How a power's attributes become L."""
 
     weights: dict[str, Constant]
-    grades: dict[str, dict[str, float]]
-    holder: dict[str, float]
-    reach: dict[str, float]
-    absent: float
+    grades: dict[str, dict[str, Grade]]
+    holder: dict[str, Grade]
+    reach: dict[str, Grade]
+    absent: Grade
+
+    @model_validator(mode="after")
+    def _every_weight_has_grades(self) -> PowerRubric:
+        if set(self.weights) != set(self.grades):
+            raise ValueError("weights and grades must name the same attributes")
+        return self
 
 
 class SafeguardRubric(StrictModel):
     """How safeguards become G."""
 
-    values: dict[str, float]
+    values: dict[str, Grade]
     weights: dict[str, Constant]
-    attributes: dict[str, dict[str, float]]
-    commitments: dict[str, float]
+    attributes: dict[str, dict[str, Grade]]
+    commitments: dict[str, Grade]
+
+    @model_validator(mode="after")
+    def _complete(self) -> SafeguardRubric:
+        if missing := {"yes", "partly", "no"} - set(self.values) | {"none"} - set(self.commitments):
+            raise ValueError(f"no grade for {', '.join(sorted(missing))}")
+        if not any(weight.value for weight in self.weights.values()):
+            raise ValueError("at least one safeguard needs a weight above 0")
+        return self
 
 
 class _Grades(StrictModel):
@@ -179,7 +218,12 @@ class Judgement(StrictModel):
         for item in items:
             _set(data, item)
         data["overrides"] = [*(item.model_dump() for item in self.overrides), *(item.model_dump() for item in items)]
-        return Judgement.model_validate(data)
+        try:
+            return Judgement.model_validate(data)
+        except ValidationError as error:
+            reason = str(error.errors(include_url=False)[0]["msg"]).removeprefix("Value error, ")
+            paths = ", ".join(item.path for item in items)
+            raise ConfigError(f"method override {paths}: {reason}") from None
 
 
 def _set(data: dict[str, Any], item: Override) -> None:
@@ -203,7 +247,7 @@ def _set(data: dict[str, Any], item: Override) -> None:
             node[key] = {"strength": (lo, hi), "reason": item.reason}
         elif isinstance(old, dict) and set(old) == {"value", "reason"} and lo == hi:
             node[key] = {"value": lo, "reason": item.reason}
-        elif isinstance(old, float | int) and lo == hi:
+        elif isinstance(old, float) and lo == hi:
             node[key] = lo
         else:
             raise ConfigError(f"method override {item.path!r}: is not a single number that can be set to {item.value}")

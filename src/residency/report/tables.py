@@ -90,6 +90,7 @@ class Exposure:
     tie: Tie
     band: str
     rank: int
+    rank_lo: int
     band_with: str
     rank_with: int
     stores: str
@@ -144,6 +145,7 @@ def exposures(scores: Scores, name: Namer, limit: int) -> tuple[list[Exposure], 
                 tie(cell),
                 band,
                 rank,
+                band_of(scores, cell.seen.lo)[1],
                 band_with,
                 rank_with,
                 stores.label,
@@ -155,8 +157,8 @@ def exposures(scores: Scores, name: Namer, limit: int) -> tuple[list[Exposure], 
 
 def _order(cell: Cell) -> tuple[float | int | str, ...]:
     return (
-        -cell.seen.hi,
         _ORDER[tie(cell)],
+        -cell.seen.hi,
         -cell.seen.lo,
         -cell.value.hi,
         cell.dataset,
@@ -190,6 +192,7 @@ class CountryRow:
     tie: Tie
     band: str
     rank: int
+    rank_lo: int
     band_with: str
     rank_with: int
     stores: int
@@ -234,6 +237,7 @@ def countries(
                 ties.get(code, "none"),
                 band,
                 rank,
+                band_of(scores, seen.lo)[1],
                 band_with,
                 rank_with,
                 len(sure.get(code, ())),
@@ -245,7 +249,7 @@ def countries(
                 summary,
             )
         )
-    return sorted(rows, key=lambda row: (-row.seen.hi, _ORDER[row.tie], -row.seen.lo, -row.value.hi, row.country.code))
+    return sorted(rows, key=lambda row: (_ORDER[row.tie], -row.seen.hi, -row.seen.lo, -row.value.hi, row.country.code))
 
 
 def _law_state(inputs: Inputs, code: str) -> tuple[str, str, str, Country]:
@@ -253,7 +257,8 @@ def _law_state(inputs: Inputs, code: str) -> tuple[str, str, str, Country]:
     if file is None:
         if code in inputs.jurisdictions.groups:
             return "group", "any member may be meant", "unknown", Country("", "", "")
-        return "none", "no file: every power counts as not known", "unknown", Country("", "", "")
+        note = "no country, so no law to read" if code == UNBOUNDED else "no file"
+        return "none", f"{note}: every power counts as not known", "unknown", Country("", "", "")
     unknown = sum(
         1 for key in file.facts if not any(entry.known for entry in file.at(key, inputs.as_of)) and _is_fact(key)
     )
@@ -420,6 +425,8 @@ def contractors(inputs: Inputs, name: Namer) -> list[ContractorRow]:
     by_id = {item.contractor_id: item for item in active}
     rows = []
     for item in active:
+        named = {item.seat, *(item.staff_countries or ("unknown",)), *item.storage_countries}
+        vague = {UNBOUNDED} if "unknown" in named else set()
         stated = {item.seat, *item.staff_countries} - {"unknown"}
         logs = [row for row in inputs.rows["access"] if _mine(row, item)]
         observed = tuple(_observed(logs, stated, name))
@@ -442,7 +449,7 @@ def contractors(inputs: Inputs, name: Namer) -> list[ContractorRow]:
                 principals=item.principals,
                 chain=tuple(_chain(item, by_id)),
                 observed=observed,
-                codes=frozenset(stated | {code for code in item.storage_countries if code != "unknown"} | opened),
+                codes=frozenset(stated | vague | {code for code in item.storage_countries if code != "unknown"} | opened),
                 source=item.source,
             )
         )
@@ -491,7 +498,7 @@ def _observed(logs: Sequence[Access], stated: set[str], name: Namer) -> Iterator
             principals=tuple(sorted({row.principal for row in rows})),
             first=min(row.first for row in rows).date(),
             last=max(row.last for row in rows).date(),
-            alarm=bool(places) and not places & stated,
+            alarm=bool(places) and not places & stated and refused < events,
             certain=len(codes) == 1 and bool(places),
         )
 

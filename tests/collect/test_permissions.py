@@ -1,0 +1,47 @@
+"""The exported documents are exactly the union of what the kinds name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cloud import kinds, some
+
+from residency.collect.permissions import permissions
+from residency.collect.spec import Kind
+from residency.errors import ConfigError
+
+FINDING = {"organizations:ListAccounts", "sts:AssumeRole", "account:ListRegions", "ec2:DescribeRegions"}
+
+
+def test_aws_policy_is_the_exact_union() -> None:
+    chosen = some("aws.sqs.queue", "aws.ec2.volume")
+    (statement,) = permissions("aws", chosen)["Statement"]
+    assert statement["Effect"] == "Allow"
+    named = {"sqs:ListQueues", "sqs:GetQueueAttributes", "sqs:ListQueueTags", "ec2:DescribeVolumes"}
+    assert set(statement["Action"]) == named | FINDING
+    assert statement["Action"] == sorted(statement["Action"])
+
+
+def test_aws_policy_has_no_write_action_and_no_wildcard() -> None:
+    for action in permissions("aws", kinds())["Statement"][0]["Action"]:
+        assert "*" not in action
+        assert action.split(":")[1].startswith(("Get", "List", "Describe")) or action == "sts:AssumeRole"
+
+
+@pytest.mark.parametrize(("provider", "field"), [("gcp", "includedPermissions"), ("azure", "Actions")])
+def test_other_providers(provider: str, field: str) -> None:
+    kind: Any = {
+        "holds": "x",
+        "list": {"service": "s", "operation": "o", "iam": ["b.read", "a.read"]},
+        "id": "x",
+        "placements": [{"role": "primary", "fixed": "x"}],
+        "key": [{"custody": "none"}],
+    }
+    chosen = {f"{provider}.s.thing": Kind.model_validate(kind), **some("aws.sqs.queue")}
+    assert permissions(provider, chosen, ["c.find"])[field] == ["a.read", "b.read", "c.find"]
+
+
+def test_unknown_provider() -> None:
+    with pytest.raises(ConfigError, match="name aws, gcp or azure"):
+        permissions("oci", {})

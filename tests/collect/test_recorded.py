@@ -1,0 +1,264 @@
+"""Real recorded answers through the real driver; SOURCES.md beside them says what is right."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from cloud import FIXTURES, RECORDED, catalogue, kinds, some
+
+from residency.collect.recorded import RecordedDoor, read_answers, read_fixture, replay
+from residency.errors import InputError
+from residency.inventory.tables import Rows
+
+C7N = "644160558196"
+needs_recordings = pytest.mark.skipif(not RECORDED.is_dir(), reason="no recorded answers in ../shared/recorded")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One folder of recordings and what a correct collector finds in it (parts of the rows, any order)."""
+
+    folder: str
+    kind: str
+    region: str = "us-east-1"
+    account: str = C7N
+    stores: int = 1
+    places: frozenset[tuple[str, str, str]] = frozenset()
+    no_role: tuple[str, ...] = ()
+    grants: frozenset[tuple[str, str, str, str]] | None = None
+    custody: dict[str, str] = field(default_factory=dict)
+    gaps: frozenset[tuple[str, str, str]] = frozenset()
+    no_gap: tuple[str, ...] = ()
+
+
+CASES = [
+    Case(
+        "backup-vault", "aws.backup.vault", places=frozenset({("Default", "backup", "us-east-1")}),
+    ),
+    Case(
+        "dynamodb-resource-policy", "aws.dynamodb.table", account="123456789012", stores=2,
+        places=frozenset({("c7n-cross-account", "primary", "us-east-1")}),
+        grants=frozenset(
+            {
+                ("c7n-cross-account", "arn:aws:iam::210987654321:root", "read", "yes"),
+                ("c7n-cross-account", "arn:aws:iam::123456789012:user/TestUser", "admin", "no"),
+            }
+        ),
+        custody={"c7n-cross-account": "provider-managed", "test-1": "unknown"},
+    ),
+    Case(
+        "ecr-public-policy", "aws.ecr.repository", "us-west-2",
+        places=frozenset({("c7n/cross-check", "primary", "us-west-2")}),
+        grants=frozenset({("c7n/cross-check", "*", "read", "yes")}),
+    ),
+    Case(
+        "efs-policy-denied", "aws.efs.file_system", stores=6, grants=frozenset(),
+        places=frozenset({("example_test", "primary", "us-east-1")}),
+        gaps=frozenset({("example_test", "grants", "denied")}),
+    ),
+    Case(
+        "elasticache-ca-central-1", "aws.elasticache.replication_group", "ca-central-1",
+        places=frozenset({("sg-test-base", "primary", "ca-central-1")}), no_role=("replica",),
+    ),
+    Case("elasticache-ca-central-1", "aws.elasticache.cluster", "ca-central-1", stores=0),
+    Case(
+        "elasticache-global-datastore", "aws.elasticache.replication_group",
+        places=frozenset({("c7n-test-global", "primary", "us-east-1"), ("c7n-test-global", "replica", "")}),
+        gaps=frozenset({("c7n-test-global", "placement", "failed")}),
+    ),
+    Case(
+        "glacier-public-policy", "aws.glacier.vault", places=frozenset({("c7n-cross-check", "primary", "us-east-1")}),
+        grants=frozenset({("c7n-cross-check", "*", "write", "yes")}),
+    ),
+    Case(
+        "kinesis-resource-policy", "aws.kinesis.stream", stores=2,
+        grants=frozenset({("test-stream-2", "arn:aws:iam::851925785330:root", "read", "yes")}),
+    ),
+    Case(
+        "kms-access-denied", "aws.kms.key", "us-west-1", stores=2,
+        custody={
+            "d01ee9b3-ce85-4622-8e1c-ce85b8cdc89d": "unknown",
+            "fb019403-0594-4a97-b987-8e493fb76181": "customer-managed",
+        },
+        gaps=frozenset({("d01ee9b3-ce85-4622-8e1c-ce85b8cdc89d", "key", "denied")}),
+    ),
+    Case(
+        "memorydb-kms", "aws.memorydb.cluster", stores=2, no_role=("replica",),
+        custody={"test-cluster-2": "customer-managed"},
+    ),
+    Case("rds-cluster-snapshot-region-copy", "aws.rds.cluster_snapshot", no_role=("replica",)),
+    Case(
+        "rds-placeholder-values", "aws.rds.instance", no_role=("replica",),
+        places=frozenset({("abc-restore", "primary", "us-east-1b")}),
+    ),
+    Case("rds-snapshot-region-copy", "aws.rds.snapshot", custody={"rds:originb-2016-12-28-09-15": "customer-managed"}),
+    Case(
+        "rds-snapshot-sharing", "aws.rds.snapshot", stores=4, no_role=("replica",),
+        places=frozenset({("tidx-rdx", "backup", "us-east-1")}),
+        grants=frozenset({("tidx-pub", "all", "read", "yes"), ("tidx-rdx", "619193117841", "read", "yes")}),
+        custody={"tidx-pub": "none"},
+    ),
+    Case(
+        "redshift-odd-key-region", "aws.redshift.cluster", "ca-central-1", stores=2, no_role=("backup",),
+        custody={"test-sg-base": "customer-managed", "test-sg-fail": "none"},
+    ),
+    Case(
+        "redshift-snapshot-shared", "aws.redshift.snapshot",
+        grants=frozenset({("*", "185106417252", "read", "yes")}),
+    ),
+    Case(
+        "s3-express", "aws.s3.directory_bucket", places=frozenset({("*", "primary", "use1-az4")}),
+    ),
+    Case(
+        "s3-location-null", "aws.s3.bucket", stores=2,
+        places=frozenset({("sbx-mqrbuh-bucket-compliant", "primary", "us-east-1")}),
+        grants=frozenset(
+            {
+                ("sbx-mqrbuh-bucket-compliant", C7N, "read", "no"),
+                ("sbx-mqrbuh-bucket-noncompliant", "111111111111", "read", "yes"),
+            }
+        ),
+    ),
+    Case(
+        "s3-replication", "aws.s3.bucket", stores=2,
+        places=frozenset({("custodian-replication-test-1", "replica", "")}),
+        gaps=frozenset({("custodian-replication-test-1", "placement", "unresolved")}),
+    ),
+    Case(
+        "secretsmanager-replica", "aws.secretsmanager.secret", stores=2,
+        places=frozenset(
+            {
+                ("c7n", "primary", "us-east-1"),
+                ("c7n", "replica", "eu-west-1"),
+                ("test_lambda_secret", "primary", "us-east-1"),
+            }
+        ),
+        custody={"c7n": "provider-managed", "test_lambda_secret": "customer-managed"},
+    ),
+    Case("sns-public-policy", "aws.sns.topic", "us-west-2", stores=2, grants=frozenset({("c7n-cross-check", "*", "write", "yes")})),
+    Case(
+        "sqs-public-policy", "aws.sqs.queue", "us-west-2", places=frozenset({("c7n-cross-check", "primary", "us-west-2")}),
+        grants=frozenset({("c7n-cross-check", "*", "write", "yes")}), custody={"c7n-cross-check": "none"},
+    ),
+]  # fmt: skip
+
+
+def sweep(case: Case) -> Rows:
+    chosen = some(case.kind)
+    door = RecordedDoor(read_answers(RECORDED / case.folder, chosen), case.account, case.region)
+    return replay(door, chosen, catalogue())
+
+
+@needs_recordings
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.folder}-{case.kind}" for case in CASES])
+def test_recorded_answers_are_read_as_they_should_be(case: Case) -> None:
+    rows = sweep(case)
+    names = {row.store_id: row.name for row in rows["stores"]}
+    assert len(names) == case.stores
+    assert [item.status for item in rows["units"]] == ["seen" if case.stores else "empty"]
+
+    def named(found: set[tuple[str, ...]], wanted: frozenset[tuple[str, ...]]) -> set[tuple[str, ...]]:
+        return {("*", *item[1:]) for item in found} if any(item[0] == "*" for item in wanted) else found
+
+    places = {(names[row.store_id], row.role, row.location) for row in rows["placements"]}
+    assert case.places <= named(places, case.places)
+    assert not {role for _, role, where in places if where} & set(case.no_role)
+    if case.grants is not None:
+        grants = {(names[row.store_id], row.principal, row.access, row.external) for row in rows["grants"]}
+        assert named(grants, case.grants) == set(case.grants)
+    custody = {names[row.store_id]: row.custody for row in rows["keys"]}
+    for name, expected in case.custody.items():
+        assert (set(custody.values()) if name == "*" else {custody[name]}) == {expected}
+    gaps = {(names.get(row.store_id, ""), row.field, row.cause) for row in rows["gaps"]}
+    assert case.gaps <= gaps
+
+
+@needs_recordings
+def test_denied_location_stays_unknown() -> None:
+    chosen = some("aws.s3.bucket")
+    listed = {"list": {"Buckets": [{"Name": "x"}]}}
+    answers = read_answers(RECORDED / "s3-location-denied", chosen)
+    answers += [item for item in read_answers_from(listed) if item.operation == "ListBuckets"]
+    rows = replay(RecordedDoor(answers, C7N, "us-east-1"), chosen, catalogue())
+    (primary,) = [row for row in rows["placements"] if row.role == "primary"]
+    assert primary.location == "" and primary.evidence == "denied: location"
+    assert ("placement", "denied") in {(row.field, row.cause) for row in rows["gaps"]}
+
+
+def read_answers_from(content: object, folder: Path | None = None) -> list:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as made:
+        path = Path(made) / "x.json"
+        path.write_text(json.dumps(content))
+        return read_fixture(path, kinds()["aws.s3.bucket"])
+
+
+@needs_recordings
+def test_denied_organisation_is_a_gap_and_nobody_is_called_external() -> None:
+    chosen = some("aws.glacier.vault", "aws.redshift.snapshot")
+    content = json.loads((RECORDED / "organizations-denied/organizations.DescribeOrganization_1.json").read_text())
+    door = RecordedDoor(read_answers(RECORDED / "redshift-snapshot-shared", chosen), C7N, "us-east-1")
+    from residency.collect.recorded import _answer
+
+    door._answers.append(_answer("organizations", "ListAccounts", content, "organizations-denied"))
+    rows = replay(door, chosen, catalogue())
+    assert [(row.field, row.cause) for row in rows["gaps"] if row.field == "scope"] == [("scope", "denied")]
+    assert {row.external for row in rows["grants"]} == {"unknown"}
+
+
+@needs_recordings
+@pytest.mark.parametrize(("number", "principals"), [(1, []), (2, ["619193117841", C7N]), (3, ["all"])])
+def test_snapshot_sharing(number: int, principals: list[str]) -> None:
+    chosen = some("aws.ec2.snapshot")
+    reply = json.loads((RECORDED / f"ebs-snapshot-sharing/ec2.DescribeSnapshotAttribute_{number}.json").read_text())
+    from residency.collect.recorded import Answer, _answer
+
+    listing = Answer("ec2", "DescribeSnapshots", ({"Snapshots": [{"SnapshotId": reply["data"]["SnapshotId"]}]},), None, "")
+    door = RecordedDoor([listing, _answer("ec2", "DescribeSnapshotAttribute", reply, "x")], C7N, "us-east-1")
+    rows = replay(door, chosen, catalogue())
+    assert sorted(row.principal for row in rows["grants"]) == sorted(principals)
+
+
+@needs_recordings
+def test_bare_reply_of_another_shape(tmp_path: Path) -> None:
+    (tmp_path / "list-user-pools__60.json").write_bytes((RECORDED / "cognito-sample.json").read_bytes())
+    chosen = some("aws.cognito.user_pool")
+    rows = replay(RecordedDoor(read_answers(tmp_path, chosen), C7N, "ap-northeast-1"), chosen, catalogue())
+    (found,) = rows["stores"]
+    assert found.name == "jacuzzi" and found.region == "ap-northeast-1"
+    assert [row.location for row in rows["placements"]] == ["ap-northeast-1"]
+
+
+@pytest.mark.parametrize("name", sorted(kinds()))
+def test_every_kind_reads_its_own_fixture(name: str) -> None:
+    """Each fixture lies in eu-west-1 and every copy it names has a place of its own."""
+    door = RecordedDoor(read_fixture(FIXTURES / name / "full.json", kinds()[name]), "111122223333", "eu-west-1")
+    rows = replay(door, some(name), catalogue())
+    assert rows["stores"] and {row.status for row in rows["units"]} == {"seen"}
+    assert {row.store_id for row in rows["placements"]} == {row.store_id for row in rows["stores"]}
+    assert {row.store_id for row in rows["keys"]} == {row.store_id for row in rows["stores"]}
+    assert all(catalogue().find(row.location_provider, row.location) for row in rows["placements"])
+    assert {row.cause for row in rows["gaps"]} <= {"unresolved"}
+    assert {row.field for row in rows["gaps"]} <= {"key"}
+
+
+def test_a_call_without_a_record_is_a_gap() -> None:
+    chosen = some("aws.sqs.queue")
+    rows = replay(RecordedDoor([], C7N, "us-east-1"), chosen, catalogue())
+    assert [row.status for row in rows["units"]] == ["failed"]
+    assert [(row.field, row.cause) for row in rows["gaps"]] == [("listing", "failed")]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("{", "not readable"), ("[]", 'holds no "list"'), ('{"list": {}, "details": {"X": {}}}', "makes no call X"), ('{"list": 3}', "a reply is an object")],
+)
+def test_broken_fixture_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "f.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=says):
+        read_fixture(path, kinds()["aws.sqs.queue"])
