@@ -12,7 +12,7 @@ from residency.config import Config
 from residency.data import DataFolders, data_folders
 from residency.graph import Inputs
 from residency.inventory.tables import Access, Contractor, Gap, Grant, Key, Placement, Rows, Store
-from residency.jurisdictions import Jurisdictions, load_jurisdictions
+from residency.jurisdictions import Group, Jurisdictions, load_jurisdictions
 from residency.method.facts import load_fact_words
 from residency.method.judgement import Judgement, load_judgement
 from residency.model import KindWords
@@ -28,7 +28,11 @@ CONFIG = Config.model_validate(
         "organisation": {"id": "acme", "name": {"en": "Acme", "ja": "アクメ"}, "seat": "JP"},
         "home": "JP",
         "services": [
-            {"id": "chat", "name": {"en": "Chat", "ja": "チャット"}, "classes": ["communication.content", "user.provided"]},
+            {
+                "id": "chat",
+                "name": {"en": "Chat", "ja": "チャット"},
+                "classes": ["communication.content", "user.provided"],
+            },
             {"id": "shop", "name": {"en": "Shop", "ja": "ショップ"}, "classes": ["user.observed"]},
         ],
     }
@@ -166,6 +170,14 @@ def rows(*items: Any) -> Rows:
 
 def made_up_law() -> Jurisdictions:
     return load_jurisdictions(MADE_UP, load_fact_words())
+
+
+def law_with_eu() -> Jurisdictions:
+    """The made-up law and a group EU of Germany and France."""
+    law = made_up_law()
+    members = dict.fromkeys(("DE", "FR"), {"from": "1993-11-01"})
+    data = {"name": {"en": "EU", "ja": "EU"}, "members": members, "source": "https://x.example"}
+    return Jurisdictions(dict(law), {"EU": Group.model_validate(data)}, law.commitments, law.words)
 
 
 def real_law() -> Jurisdictions:

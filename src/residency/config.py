@@ -194,8 +194,9 @@ def load_config(file: Path, classes: frozenset[str], groups: Iterable[str] | Non
     if config is None:
         raise FaultsError(faults)
     services: list[Service] = getattr(config, "services", [])
-    declared = {service.id: set(service.classes) for service in services}
-    sound = not faults
+    declared = {service.id: frozenset(service.classes) for service in services}
+    written = loaded.data.get("services") if isinstance(loaded.data, dict) else None
+    named = [item.get("id") if isinstance(item, dict) else None for item in written or () if isinstance(written, list)]
     if len(declared) != len(services):
         faults.append(Fault(loaded.file, loaded.line(("services",)), "a service id stands twice", "duplicate"))
 
@@ -208,17 +209,17 @@ def load_config(file: Path, classes: frozenset[str], groups: Iterable[str] | Non
     if groups is not None and config.home not in {*load_countries(), *groups}:
         text = f"home: {config.home!r} is no country or group; there are alpha-2 codes and {', '.join(sorted(groups))}"
         faults.append(Fault(loaded.file, loaded.line(("home",)), text, "home"))
-    for number, service in enumerate(services):
-        check(service.classes, ("services", number, "classes"))
+    for service in services:
+        check(service.classes, ("services", named.index(service.id), "classes"))
     for number, rule in enumerate(config.classification.rules):
         here = ("classification", "rules", number)
         check(rule.classes, (*here, "classes"))
-        if rule.service is None or (not sound and rule.service not in declared):
+        if rule.service is None:
             continue
-        if rule.service not in declared:
+        if rule.service not in named:
             text = f"no service {rule.service!r}; there are {', '.join(sorted(declared))}"
             faults.append(Fault(loaded.file, loaded.line((*here, "service")), text, "service"))
-        elif undeclared := set(rule.classes) & classes - declared[rule.service]:
+        elif undeclared := set(rule.classes) & classes - declared.get(rule.service, classes):
             text = f"{', '.join(sorted(undeclared))}: not declared by service {rule.service!r}; add it there"
             faults.append(Fault(loaded.file, loaded.line((*here, "classes")), text, "class"))
     if faults:

@@ -93,11 +93,11 @@ class World:
     home: frozenset[str]
 
 
-def build(inputs: Inputs) -> World:
-    """Build the graph of ties for one day."""
+def build(inputs: Inputs, *, grouped: bool = True) -> World:
+    """Build the graph of ties for one day; without grouping, every store is a group (to prove that it changes nothing)."""
     import networkx as nx
 
-    makers = _Makers(inputs)
+    makers = _Makers(inputs, grouped)
     groups = tuple(sorted(makers.groups(), key=lambda group: group.name))
     graph: nx.MultiDiGraph[Node_] = nx.MultiDiGraph()
     for tail, head, channels, strength, label, source in sorted(makers.edges, key=repr):
@@ -130,8 +130,9 @@ def build(inputs: Inputs) -> World:
 class _Makers:
     """Reads the inputs once and collects edges while groups are made."""
 
-    def __init__(self, inputs: Inputs) -> None:
+    def __init__(self, inputs: Inputs, grouped: bool) -> None:
         self.inputs = inputs
+        self.grouped = grouped
         self.edges: dict[tuple[Node_, Node_, tuple[Channel, ...], Interval, str, Source], None] = {}
         self.strengths = inputs.judgement.strengths
         self.register: dict[str, Entity] = _register_entities(inputs.rows["entities"])
@@ -182,7 +183,7 @@ class _Makers:
             label = f"{relation.replace('-', ' ')}: {self._name(entity)}"
             self.edge(node, ("entity", entity), ("operation", "control"), strength.interval, label, *_reason(strength))
             self.own(entity, ("operation",))
-        if not operators:
+        if found.operator is None:  # a contract says who answers, not who runs the place
             self.edge(node, ANYWHERE, ("operation", "control"), ONE, "who runs the place is not known", source)
         return node
 
@@ -378,6 +379,7 @@ class _Makers:
                 (store.provider, store.account)
                 if (store.provider, store.account) in observed.keys() | seen_contractors.keys()
                 else (),
+                "" if self.grouped else store.store_id,
             )
             kept.setdefault(signature, []).append(store)
         for stores in kept.values():

@@ -143,9 +143,9 @@ class Scores:
         )
 
 
-def score(inputs: Inputs) -> Scores:
-    """Compute every cell for the day of the inputs."""
-    world = build(inputs)
+def score(inputs: Inputs, *, grouped: bool = True) -> Scores:
+    """Compute every cell for the day of the inputs; ``grouped`` as for `residency.graph.build`."""
+    world = build(inputs, grouped=grouped)
     reach = reaches(world)
     law = _Law(inputs)
     datasets = sorted({dataset.id for dataset in inputs.config.datasets()})

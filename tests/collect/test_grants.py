@@ -175,7 +175,9 @@ def test_everyone_but_and_everything_but_are_read_as_everyone_and_everything() -
 )
 def test_what_cannot_be_read_is_said(value: Any, says: str) -> None:
     found = read(POLICY, value)
-    assert len(found) == 1 and isinstance(found[0], str) and says in found[0]
+    assert len(found) == 1
+    assert isinstance(found[0], str)
+    assert says in found[0]
 
 
 @pytest.mark.parametrize("value", [None, "", {}, "{}", {"Statement": []}])
@@ -243,11 +245,17 @@ def test_google_roles(role: str, access: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "says"),
-    [("x", "not a list"), ([1], "no role"), ([{"members": []}], "no role"), ([{"role": "r", "members": [3]}], "member is 3")],
+    [
+        ("x", "not a list"),
+        ([1], "no role"),
+        ([{"members": []}], "no role"),
+        ([{"role": "r", "members": [3]}], "member is 3"),
+    ],
 )
 def test_google_bindings_that_cannot_be_read(value: Any, says: str) -> None:
     (found,) = read(BINDINGS, value)
-    assert isinstance(found, str) and says in found
+    assert isinstance(found, str)
+    assert says in found
 
 
 @pytest.mark.parametrize(
@@ -268,7 +276,8 @@ def test_google_bindings_that_cannot_be_read(value: Any, says: str) -> None:
 def test_plain_principals(kind: Any, value: Any, expected: tuple[str, str, str]) -> None:
     (found,) = read(GrantRule(principals="p", principal_kind=kind, access="read"), value)
     assert isinstance(found, Found)
-    assert (found.principal, found.principal_kind, found.external) == expected and found.access == "read"
+    assert (found.principal, found.principal_kind, found.external) == expected
+    assert found.access == "read"
 
 
 def test_plain_principals_that_cannot_be_read() -> None:
@@ -307,11 +316,13 @@ def test_acl() -> None:
 
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["*", OWN, FOREIGN, "Allow"]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["Statement", "Effect", "Principal", "Action", "Condition", "AWS", "role", "members", "x"]),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["Statement", "Effect", "Principal", "Action", "Condition", "AWS", "role", "members", "x"]),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=12,
 )

@@ -101,7 +101,12 @@ def test_label_pairs_are_looked_into() -> None:
     kind = Kind.model_validate(
         {
             "holds": "blocks",
-            "list": {"service": "ec2", "operation": "DescribeVolumes", "items": "Volumes[]", "iam": ["ec2:DescribeVolumes"]},
+            "list": {
+                "service": "ec2",
+                "operation": "DescribeVolumes",
+                "items": "Volumes[]",
+                "iam": ["ec2:DescribeVolumes"],
+            },
             "id": "VolumeId",
             "placements": [{"role": "primary", "location": "AvailabilityZone"}],
             "key": [{"custody": "none"}],

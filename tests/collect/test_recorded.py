@@ -138,9 +138,13 @@ CASES = [
         ),
         custody={"c7n": "provider-managed", "test_lambda_secret": "customer-managed"},
     ),
-    Case("sns-public-policy", "aws.sns.topic", "us-west-2", stores=2, grants=frozenset({("c7n-cross-check", "*", "write", "yes")})),
     Case(
-        "sqs-public-policy", "aws.sqs.queue", "us-west-2", places=frozenset({("c7n-cross-check", "primary", "us-west-2")}),
+        "sns-public-policy", "aws.sns.topic", "us-west-2", stores=2,
+        grants=frozenset({("c7n-cross-check", "*", "write", "yes")}),
+    ),
+    Case(
+        "sqs-public-policy", "aws.sqs.queue", "us-west-2",
+        places=frozenset({("c7n-cross-check", "primary", "us-west-2")}),
         grants=frozenset({("c7n-cross-check", "*", "write", "yes")}), custody={"c7n-cross-check": "none"},
     ),
 ]  # fmt: skip
@@ -184,7 +188,8 @@ def test_denied_location_stays_unknown() -> None:
     answers += [item for item in read_answers_from(listed) if item.operation == "ListBuckets"]
     rows = replay(RecordedDoor(answers, C7N, "us-east-1"), chosen, catalogue())
     (primary,) = [row for row in rows["placements"] if row.role == "primary"]
-    assert primary.location == "" and primary.evidence == "denied: location"
+    assert primary.location == ""
+    assert primary.evidence == "denied: location"
     assert ("placement", "denied") in {(row.field, row.cause) for row in rows["gaps"]}
 
 
@@ -217,7 +222,9 @@ def test_snapshot_sharing(number: int, principals: list[str]) -> None:
     reply = json.loads((RECORDED / f"ebs-snapshot-sharing/ec2.DescribeSnapshotAttribute_{number}.json").read_text())
     from residency.collect.recorded import Answer, _answer
 
-    listing = Answer("ec2", "DescribeSnapshots", ({"Snapshots": [{"SnapshotId": reply["data"]["SnapshotId"]}]},), None, "")
+    listing = Answer(
+        "ec2", "DescribeSnapshots", ({"Snapshots": [{"SnapshotId": reply["data"]["SnapshotId"]}]},), None, ""
+    )
     door = RecordedDoor([listing, _answer("ec2", "DescribeSnapshotAttribute", reply, "x")], C7N, "us-east-1")
     rows = replay(door, chosen, catalogue())
     assert sorted(row.principal for row in rows["grants"]) == sorted(principals)
@@ -229,7 +236,8 @@ def test_bare_reply_of_another_shape(tmp_path: Path) -> None:
     chosen = some("aws.cognito.user_pool")
     rows = replay(RecordedDoor(read_answers(tmp_path, chosen), C7N, "ap-northeast-1"), chosen, catalogue())
     (found,) = rows["stores"]
-    assert found.name == "jacuzzi" and found.region == "ap-northeast-1"
+    assert found.name == "jacuzzi"
+    assert found.region == "ap-northeast-1"
     assert [row.location for row in rows["placements"]] == ["ap-northeast-1"]
 
 
@@ -238,7 +246,8 @@ def test_every_kind_reads_its_own_fixture(name: str) -> None:
     """Each fixture lies in eu-west-1 and every copy it names has a place of its own."""
     door = RecordedDoor(read_fixture(FIXTURES / name / "full.json", kinds()[name]), "111122223333", "eu-west-1")
     rows = replay(door, some(name), catalogue())
-    assert rows["stores"] and {row.status for row in rows["units"]} == {"seen"}
+    assert rows["stores"]
+    assert {row.status for row in rows["units"]} == {"seen"}
     assert {row.store_id for row in rows["placements"]} == {row.store_id for row in rows["stores"]}
     assert {row.store_id for row in rows["keys"]} == {row.store_id for row in rows["stores"]}
     assert all(catalogue().find(row.location_provider, row.location) for row in rows["placements"])
@@ -255,7 +264,12 @@ def test_a_call_without_a_record_is_a_gap() -> None:
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("{", "not readable"), ("[]", 'holds no "list"'), ('{"list": {}, "details": {"X": {}}}', "makes no call X"), ('{"list": 3}', "a reply is an object")],
+    [
+        ("{", "not readable"),
+        ("[]", 'holds no "list"'),
+        ('{"list": {}, "details": {"X": {}}}', "makes no call X"),
+        ('{"list": 3}', "a reply is an object"),
+    ],
 )
 def test_broken_fixture_is_refused(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "f.json"

@@ -52,10 +52,13 @@ def test_target_takes_the_targets_own_place() -> None:
     ],
 )
 def test_unresolved_target_stays_unknown_with_a_gap(target: str, others: list[Any], says: str) -> None:
-    found = done(store(BUCKET), placement(BUCKET, "us-east-1"), placement(BUCKET, "", role="replica", target=target), *others)
+    found = done(
+        store(BUCKET), placement(BUCKET, "us-east-1"), placement(BUCKET, "", role="replica", target=target), *others
+    )
     assert [row.location for row in found["placements"] if row.role == "replica"] == [""]
     (gap,) = found["gaps"]
-    assert (gap.store_id, gap.field, gap.cause) == (BUCKET, "placement", "unresolved") and says in gap.message
+    assert (gap.store_id, gap.field, gap.cause) == (BUCKET, "placement", "unresolved")
+    assert says in gap.message
 
 
 def test_a_target_outside_the_sweep_whose_name_says_where_it_lies() -> None:
@@ -89,14 +92,16 @@ def test_key_of_the_sweep_says_who_holds_it(name: str, custody: str, manager: st
 @pytest.mark.parametrize("name", ["alias/aws/s3", f"arn:aws:kms:us-east-1:{OWN}:alias/aws/sqs", "alias/aws-managed/x"])
 def test_aws_managed_alias_is_the_providers(name: str) -> None:
     found = done(key(BUCKET, "customer-managed", key_id=name))
-    assert [row.custody for row in found["keys"]] == ["provider-managed"] and found["gaps"] == []
+    assert [row.custody for row in found["keys"]] == ["provider-managed"]
+    assert found["gaps"] == []
 
 
 @pytest.mark.parametrize("name", [KEY, "arn:aws:kms:eu-west-1:999988887777:key/x", "alias/mine", "auto"])
 def test_key_outside_the_sweep_is_kept_and_noted(name: str) -> None:
     found = done(key(BUCKET, "customer-managed", key_id=name))
     (row,) = found["keys"]
-    assert row.custody == "customer-managed" and "not in the sweep" in row.evidence
+    assert row.custody == "customer-managed"
+    assert "not in the sweep" in row.evidence
     if name.startswith("arn:"):
         assert (row.key_account, row.key_location) == (name.split(":")[4], name.split(":")[3])
     assert [(gap.field, gap.cause) for gap in found["gaps"]] == [("key", "unresolved")]
@@ -143,7 +148,9 @@ ITEMS = st.one_of(
         target=st.sampled_from(["", BUCKET, COPY]),
         region=st.sampled_from(["us-east-1", "eu-west-1"]),
     ),
-    st.builds(key, IDS, st.sampled_from(["customer-managed", "unknown", "external"]), key_id=st.sampled_from(["", KEY])),
+    st.builds(
+        key, IDS, st.sampled_from(["customer-managed", "unknown", "external"]), key_id=st.sampled_from(["", KEY])
+    ),
 )
 
 

@@ -53,7 +53,7 @@ class AwsConfig:
     regions
         Only these; every region that an account has switched on when empty.
     skip_fields
-        Of ``placement key grants labels detail``: calls that give nothing else are not made, each as a gap.
+        Of ``placement key grants labels log detail``: calls that give nothing else are not made, each as a gap.
     workers
         How many stores are asked about at the same time.
     """
@@ -321,7 +321,7 @@ class AwsDriver:
                 refused.append(f"{service}:{operation}: {error.refusal}")
                 cause = error.refusal.cause
                 continue
-            if states:
+            if states or doing:
                 break
             refused.append(f"{service}:{operation} named no region")
             cause = "malformed"

@@ -25,13 +25,29 @@ from residency.errors import CredentialsError
 from residency.inventory.tables import Gap, Key, Rows, Unit
 from residency.providers import Providers
 
-__all__ = ["AzureClients", "AzureDriver", "Subscription", "azure_clients", "read_resources", "table_rows", "trouble_of"]
+__all__ = [
+    "DISCOVERY",
+    "AzureClients",
+    "AzureDriver",
+    "Subscription",
+    "azure_clients",
+    "detail_path",
+    "read_resources",
+    "table_rows",
+    "trouble_of",
+]
 
 PROVIDER = "azure"
 REGION = "global"
 GRAPH = "resourcegraph"
 PAGE = 1000
 """Largest page Resource Graph gives."""
+DISCOVERY = (
+    "Microsoft.Authorization/permissions/read",
+    "Microsoft.Management/managementGroups/descendants/read",
+    "Microsoft.Resources/subscriptions/read",
+)
+"""Actions planning needs beside those of the kinds."""
 _PERMISSIONS = "Microsoft.Authorization/permissions?api-version=2022-04-01"
 _DESCENDANTS = "descendants?api-version=2020-05-01"
 _COLUMNS = "id, name, type, kind, location, tags, sku, properties"
@@ -254,7 +270,7 @@ class AzureDriver:
             for name in self.wanted:
                 try:
                     seen[name] = _subscription(self.clients.subscriptions.subscriptions.get(name))
-                except Exception as error:  # the boundary: whatever went wrong becomes a gap with its cause
+                except Exception as error:  # noqa: BLE001 - the boundary: any error becomes a gap with its cause
                     refused.append((name, trouble_of(error), "subscriptions.get"))
             return _Estate(tuple(sorted(seen.values())), tuple(refused), ())
         tenants: set[str] = set()
@@ -263,13 +279,13 @@ class AzureDriver:
                 item.subscription_id: _subscription(item) for item in self.clients.subscriptions.subscriptions.list()
             }
             tenants = {str(item.tenant_id) for item in self.clients.subscriptions.tenants.list() if item.tenant_id}
-        except Exception as error:  # the boundary
+        except Exception as error:  # noqa: BLE001 - the boundary
             refused.append(("subscriptions", trouble_of(error), "subscriptions.list"))
         for tenant in sorted(tenants):
             try:
                 path = f"/providers/Microsoft.Management/managementGroups/{tenant}/{_DESCENDANTS}"
                 below = [item for page in self._pages(path) for item in page]
-            except Exception as error:  # the boundary
+            except Exception as error:  # noqa: BLE001 - the boundary
                 trouble = trouble_of(error)
                 notes.append(
                     f"tenant {tenant}: other subscriptions may exist, its root management group: {trouble.message}"
@@ -311,7 +327,7 @@ class AzureDriver:
                 calls += 1
                 found += page
             return found, calls
-        except Exception as error:  # the boundary
+        except Exception as error:  # noqa: BLE001 - the boundary
             return trouble_of(error), calls + 1
 
     def _query(
@@ -344,7 +360,7 @@ class AzureDriver:
                     message = f"Resource Graph counted {answer.total_records} rows and gave {seen}"
                     return found, Trouble("failed", "truncated", message), calls
                 return found, None, calls
-        except Exception as error:  # the boundary
+        except Exception as error:  # noqa: BLE001 - the boundary
             return found, trouble_of(error), calls
 
     def _list(self, kind: Kind, account: str) -> tuple[dict[str, dict[str, Any]], Trouble | None, int]:
@@ -359,7 +375,7 @@ class AzureDriver:
                     row = normal(item)
                     found[row["id"]] = row
             return found, None, calls
-        except Exception as error:  # the boundary
+        except Exception as error:  # noqa: BLE001 - the boundary
             return found, trouble_of(error), calls + 1
 
     def _stores(
@@ -398,7 +414,7 @@ class AzureDriver:
             if not detail.into or (detail.when and not search(detail.when, record.data)):
                 continue
             name = f"arm.{detail.operation}"
-            path = _path(detail, record.data)
+            path = detail_path(detail, record.data)
             if path is None:
                 message = f"cannot ask {name}: the row lacks what its address needs"
                 record.failed[detail.into] = Failure("malformed", message, name, tuple(detail.gives))
@@ -422,7 +438,7 @@ class AzureDriver:
                 if link and isinstance(body.get("value"), list):
                     body = {**body, "value": [*body["value"], *(item for page in self._pages(link) for item in page)]}
                 read[path] = body
-            except Exception as error:  # the boundary
+            except Exception as error:  # noqa: BLE001 - the boundary
                 read[path] = trouble_of(error)
         return read[path]
 
@@ -469,9 +485,9 @@ def normal(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def type_of(name: str) -> str:
     """``microsoft.sql/servers/databases`` from a resource identifier."""
-    _, _, tail = name.lower().rpartition("/providers/")
+    _, found, tail = name.lower().rpartition("/providers/")
     parts = tail.split("/")
-    return "/".join([parts[0], *parts[1::2]]) if len(parts) > 2 else ""
+    return "/".join([parts[0], *parts[1::2]]) if found and len(parts) > 2 else ""
 
 
 def resource_record(
@@ -557,7 +573,8 @@ def permits(permissions: Iterable[Mapping[str, Any]], action: str) -> bool:
     return any(matches(item.get("actions")) and not matches(item.get("notActions")) for item in permissions)
 
 
-def _path(call: Call, data: Mapping[str, Any]) -> str | None:
+def detail_path(call: Call, data: Mapping[str, Any]) -> str | None:
+    """The address of a detail call with its version; None where the row lacks what the address needs."""
     values: dict[str, str] = {}
     for name, value in call.args.items():
         text = search(value[1:] or "@", data) if str(value).startswith("@") else value

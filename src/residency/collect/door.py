@@ -256,11 +256,13 @@ class SdkDoor:
         alone proves nothing: the network may be down, the region newer than the SDK."""
         if self._settings.endpoint:
             return False
+        from botocore.exceptions import UnknownRegionError
+
         with self._lock:
             session = self._session("")
             try:
                 partition = session.get_partition_for_region(region)
-            except Exception:  # a region of no partition: nothing is known of it
+            except UnknownRegionError:  # a region of no partition: nothing is known of it
                 return False
             offered = session.get_available_regions(service, partition)
             every = session.get_available_regions("ec2", partition)

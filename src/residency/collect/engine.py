@@ -193,7 +193,7 @@ def _answer(driver: Driver, job: Job, clock: Callable[[], dt.datetime]) -> Rows:
         rows = driver.run(job)
     except ResidencyError:
         raise
-    except Exception as error:  # the boundary: a fault in a driver is a gap for the job's units, not the sweep's end
+    except Exception as error:  # noqa: BLE001 - the boundary: a fault in a driver is a gap for the job's units, not the sweep's end
         rows, message = Rows(), f"{type(error).__name__}: {error}"
         rows.add(*(_failed(key, message, started, clock()) for key in job.units))
     return account_for(job, rows, started, clock())
@@ -223,9 +223,7 @@ def account_for(job: Job, rows: Rows, started: dt.datetime, finished: dt.datetim
 
 def _explain(rows: Rows) -> None:
     """Add a listing gap for every unit that did not end well and has none."""
-    explained = {
-        (gap.provider, gap.account, gap.region, gap.kind) for gap in rows["gaps"] if gap.field == "listing"
-    }
+    explained = {(gap.provider, gap.account, gap.region, gap.kind) for gap in rows["gaps"] if gap.field == "listing"}
     for unit in rows["units"]:
         key = (unit.provider, unit.account, unit.region, unit.kind)
         if unit.status not in COMPLETE_STATUSES and key not in explained:

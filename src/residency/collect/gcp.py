@@ -29,13 +29,30 @@ from residency.providers import Providers
 if TYPE_CHECKING:
     from google.api_core.retry import Retry
 
-__all__ = ["GcpClients", "GcpDriver", "Project", "Tree", "gcp_clients", "read_assets", "trouble_of", "wrap"]
+__all__ = [
+    "DISCOVERY",
+    "GcpClients",
+    "GcpDriver",
+    "Project",
+    "Tree",
+    "gcp_clients",
+    "read_assets",
+    "trouble_of",
+    "wrap",
+]
 
 PROVIDER = "gcp"
 REGION = "global"
 INVENTORY = "cloudasset"
 PAGE = 1000
 """Largest page the inventory gives."""
+DISCOVERY = (
+    "resourcemanager.organizations.get",
+    "resourcemanager.folders.list",
+    "resourcemanager.projects.get",
+    "resourcemanager.projects.list",
+)
+"""Permissions planning needs beside those of the kinds."""
 _READ_ONLY = "https://www.googleapis.com/auth/cloud-platform.read-only"
 _KEY = re.compile(
     r"(?:.*?/)?(projects/(?P<account>[^/]+)/locations/(?P<location>[^/]+)/keyRings/[^/]+/cryptoKeys/[^/]+)"
@@ -275,7 +292,7 @@ class GcpDriver:
         found = self._ask(place, wanted, rows)
         calls = found.calls
         accounts = sorted({key.account for key in job.units})
-        parts = {account: found for account in accounts}
+        parts = dict.fromkeys(accounts, found)
         if place.startswith("organizations/") and found.troubles and not any(found.assets.values()):
             # the organisation as a whole is not ours to ask: each project may be
             for account in accounts:
@@ -332,7 +349,7 @@ class GcpDriver:
         return found
 
     def _list(self, place: str, types: Sequence[str], content: str) -> _Inventory:
-        from google.api_core.exceptions import InvalidArgument
+        from google.api_core.exceptions import BadRequest
 
         found = _Inventory()
         request = {"parent": place, "asset_types": list(types), "content_type": content, "page_size": PAGE}
@@ -345,9 +362,9 @@ class GcpDriver:
                 for asset in page.assets:
                     plain = _plain(asset)
                     found.assets.setdefault(plain["assetType"], []).append(plain)
-        except Exception as raised:  # the boundary: whatever went wrong becomes a gap with its cause
+        except Exception as raised:  # noqa: BLE001 - the boundary: any error becomes a gap with its cause
             error = raised
-        if isinstance(error, InvalidArgument) and len(types) > 1:
+        if isinstance(error, BadRequest) and len(types) > 1:
             for one in types:  # one type the inventory refuses must not cost the others
                 part = self._list(place, [one], content)
                 found.calls += part.calls
@@ -377,7 +394,7 @@ class GcpDriver:
                     short = _short(body)
                     return found, short, calls
                 parameters = {**parameters, "pageToken": token}
-        except Exception as error:  # the boundary
+        except Exception as error:  # noqa: BLE001 - the boundary
             trouble = trouble_of(error, host.split(".")[0])
             if trouble.code in {"404", "NOT_FOUND", "notFound"} and kind.list_.items == "@":
                 return found, None, calls
@@ -401,9 +418,7 @@ class GcpDriver:
         for asset in assets:
             record, count = self._record(kind, asset, call)
             calls += count
-            account = (
-                key.account if key.account in _ancestors(asset) or not _foreign(asset, key) else _foreign(asset, key)
-            )
+            account = _foreign(asset, key) or key.account
             asked = Asked(PROVIDER, account, REGION, key.kind, PROVIDER, moment, scope, pair_in(self.catalogue))
             rows.extend(read_assets(map_record(kind, record, asked), self.catalogue))
         return rows, calls
@@ -428,7 +443,7 @@ class GcpDriver:
             try:
                 calls += 1
                 record.data[detail.into] = self._get(detail.service or "", (detail.path or "").format(**values), {})
-            except Exception as error:  # the boundary
+            except Exception as error:  # noqa: BLE001 - the boundary
                 trouble = trouble_of(error, (detail.service or "").split(".")[0])
                 if trouble.code in detail.absent:
                     record.data[detail.into] = None
@@ -445,6 +460,7 @@ class _Walk:
     organisation: str | None
     wanted: tuple[str, ...]
     projects: dict[str, Project] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
     refused: list[tuple[str, Trouble, str]] = field(default_factory=list)
 
     def tree(self) -> Tree:
@@ -459,7 +475,7 @@ class _Walk:
         if self.organisation is None:
             search_all = self.clients.projects.search_projects
             for item in self._all("SearchProjects", "projects", lambda: search_all(retry=self.clients.retry)):
-                self._keep(item, next(iter(organisations)) if len(organisations) == 1 and item.parent else "")
+                self._keep(item, self.places.get(item.parent, ""))  # of an organisation only where its place was seen
         domains = frozenset(domain for domain in organisations.values() if "." in domain)
         return Tree(tuple(sorted(organisations)), domains, self._sorted(), tuple(self.refused))
 
@@ -479,6 +495,7 @@ class _Walk:
 
     def _down(self, parent: str, organisation: str) -> None:
         retry = self.clients.retry
+        self.places[parent] = organisation
         request = {"parent": parent, "show_deleted": True}
         for item in self._all(
             "ListProjects", parent, lambda: self.clients.projects.list_projects(request=request, retry=retry)
@@ -502,7 +519,7 @@ class _Walk:
     def _all(self, operation: str, place: str, ask: Callable[[], Iterable[Any]]) -> Iterator[Any]:
         try:
             yield from ask()
-        except Exception as error:  # the boundary
+        except Exception as error:  # noqa: BLE001 - the boundary
             trouble = trouble_of(error, "cloudresourcemanager")
             if trouble.status == "disabled":
                 trouble = Trouble("failed", trouble.code, f"the Resource Manager API is not enabled: {trouble.message}")
@@ -549,12 +566,15 @@ def _plain(asset: Any) -> dict[str, Any]:
 def normal(asset: Mapping[str, Any]) -> dict[str, Any]:
     """One form for an asset of the API and of an export (``asset_type``, ``iam_policy``, a name without ``//``)."""
     name = str(asset.get("name") or "")
+    name = name if name.startswith("//") or not name else f"//{name}"
     result: dict[str, Any] = {
-        "name": name if name.startswith("//") or not name else f"//{name}",
+        "name": name,
         "assetType": asset.get("assetType") or asset.get("asset_type") or "",
         "ancestors": list(asset.get("ancestors") or ()),
-        "resource": asset.get("resource") or {},
     }
+    if resource := asset.get("resource"):
+        place = _PLACE.search(name)  # older exports have no location beside the data
+        result["resource"] = {**resource, "location": resource.get("location") or (place.group(1) if place else "")}
     for into, names in (("iam", ("iamPolicy", "iam_policy")), ("orgPolicy", ("orgPolicy", "org_policy"))):
         value = next((asset[item] for item in names if asset.get(item)), None)
         if value is not None:

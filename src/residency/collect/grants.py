@@ -305,9 +305,7 @@ def _values(kind: _Narrow, values: list[Any]) -> _Narrowing | None:
     return _Narrowing("organisation" if kind == "organisation" else "account", tuple(names)) if names else None
 
 
-def _narrow(
-    who: _Who, narrowed: tuple[_Narrowing, ...], understood: bool, view: _View
-) -> Iterator[tuple[_Who, str]]:
+def _narrow(who: _Who, narrowed: tuple[_Narrowing, ...], understood: bool, view: _View) -> Iterator[tuple[_Who, str]]:
     """Apply a condition: it replaces the public by whom it names; named principals stay as they are."""
     if who.kind != "public":
         yield who, "unknown" if not understood else "narrowed" if narrowed else "none"

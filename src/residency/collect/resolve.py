@@ -98,14 +98,21 @@ def _place_of(item: Placement) -> tuple[str, str, str, str, str]:
 
 
 def _keys(rows: Rows, homes: dict[str, Placement], gaps: list[Gap]) -> Iterator[Key]:
-    own = {item.store_id: item for item in rows["keys"]}
+    # sorted, so that of two rows for one key or alias the same one wins whatever the order of collection
+    own = {item.store_id: item for item in sorted(rows["keys"], key=_certainty, reverse=True)}
     by_alias = {
         (store.provider, store.account, store.region, store.name): store.store_id
-        for store in rows["stores"]
+        for store in sorted(rows["stores"], key=lambda store: store.store_id)
         if store.store_id in own and store.name.startswith("alias/")
     }
     for item in rows["keys"]:
         yield _key(item, own, by_alias, homes, gaps)
+
+
+def _certainty(item: Key) -> tuple[bool, str, str, str, str, str, str]:
+    """Least for the row that says most."""
+    unknown = item.custody == "unknown"
+    return unknown, item.custody, item.key_id, item.manager, item.key_location, *_seen(item)[:2]
 
 
 def _key_of(item: Key) -> Hashable:
@@ -202,5 +209,6 @@ def _distinct(items: Iterable[Any], mark: Any) -> list[Any]:
     return list(chosen.values())
 
 
-def _seen(item: Placement | Grant | Label | Key) -> tuple[str, str, str, str]:
-    return item.account, item.region, item.kind, item.call
+def _seen(item: Placement | Grant | Label | Key) -> tuple[str, str, str, str, str]:
+    evidence = "" if isinstance(item, Label) else item.evidence
+    return item.account, item.region, item.kind, item.call, evidence

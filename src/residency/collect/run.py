@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from glob import glob
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -144,7 +145,7 @@ def collect(
         from residency.collect.contractors import read_register
 
         tell(Progress(0, 1, message=f"contractor register {config.contractors}"))
-        rows.extend(read_register(base / config.contractors, jurisdictions))
+        rows.extend(_relative(read_register(base / config.contractors, jurisdictions), base))
     if config.logs:
         rows.extend(_logs(config, base, providers, started, tell))
     rows.extend(sweep(drivers, journal, providers, scope=scope, workers=workers, progress=progress, clock=now))
@@ -190,7 +191,19 @@ def _logs(config: Config, base: Path, providers: Providers, now: dt.datetime, te
     tell(Progress(0, 1, message=f"{len(paths)} log files"))
     geo = load_geo(base / config.geo_database if config.geo_database else None, providers=providers)
     rows.extend(read_logs(paths, geo, seen_at=now))
-    return rows
+    return _relative(rows, base)
+
+
+def _relative(rows: Rows, base: Path) -> Rows:
+    """Rows whose sources name files as residency.yaml does: the same files give the same rows wherever they lie."""
+    folder = f"{base}/"
+
+    def shortened(row: Any) -> Any:
+        texts = {name: getattr(row, name, None) for name in ("source", "call", "message")}
+        found = {name: text.replace(folder, "") for name, text in texts.items() if text and folder in text}
+        return replace(row, **found) if found else row
+
+    return Rows({name: [shortened(row) for row in items] for name, items in rows.tables.items()})
 
 
 def _version() -> str:

@@ -21,11 +21,11 @@ from pydantic import Field, model_validator
 from residency.data import DataFolders
 from residency.errors import Fault, FaultsError
 from residency.model import Custody, PrincipalKind, Role
-from residency.yamlfile import StrictModel, load_model
+from residency.yamlfile import StrictModel, load_sound
 
 __all__ = ["Call", "GrantRule", "KeyRule", "Kind", "LabelRule", "PlacementRule", "expression", "load_kinds"]
 
-Field_ = Literal["placement", "key", "grants", "labels", "detail"]
+Field_ = Literal["placement", "key", "grants", "labels", "log", "detail"]
 _KIND = re.compile(r"[a-z]+(\.[a-z0-9_]+){2,3}\Z")
 
 
@@ -209,16 +209,15 @@ def load_kinds(folders: DataFolders, providers: Iterable[str] | None = None) -> 
     for label, path in folders.files("providers/*/kinds.yaml"):
         if wanted is not None and path.parent.name not in wanted:
             continue
-        parsed, loaded, found = load_model(_KindsFile, path, label)
+        parsed, loaded, found = load_sound(_KindsFile, path, label)
         faults.extend(found)
         if parsed is None:
             continue
-        for name, kind in parsed.kinds.items():
+        provider = getattr(parsed, "provider", path.parent.name)
+        for name, kind in getattr(parsed, "kinds", {}).items():
             here = ("kinds", name)
-            if not _KIND.match(name) or name.split(".")[0] != parsed.provider:
-                faults.append(
-                    Fault(label, loaded.line(here), f"{name!r} must be {parsed.provider}.service.thing", "kind")
-                )
+            if not _KIND.match(name) or name.split(".")[0] != provider:
+                faults.append(Fault(label, loaded.line(here), f"{name!r} must be {provider}.service.thing", "kind"))
             given = {call.into for call in kind.detail if call.into}
             for section in ("placements", "key", "grants", "labels"):
                 for number, rule in enumerate(getattr(kind, section)):

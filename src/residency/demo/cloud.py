@@ -1,13 +1,14 @@
 """The demo's Amazon: moto behind a guard that refuses as the example organisation's own policies would.
 
-Runs as a process of its own (``python -m residency.demo.cloud``), answers on loopback only, prints its port and ends when
-its standard input closes, so that it cannot outlive the demo.
+Runs as a process of its own (``python -m residency.demo.cloud``), answers on loopback only, prints its port and ends
+when its standard input closes, so that it cannot outlive the demo.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -23,6 +24,8 @@ GUARD_PATH = "/residency-demo/guard"
 """Where the rules are put, as JSON, once the example is seeded."""
 _SEED = 20210317
 """moto draws identifiers at random; with a fixed seed two demos give the same ones."""
+
+_VAULT_POLICY = re.compile(r"/backup-vaults/[^/]+/access-policy")
 
 Environ = dict[str, Any]
 Start = Callable[[str, list[tuple[str, str]]], Any]
@@ -42,6 +45,8 @@ class Rules:
         Accounts without the role that a sweep assumes.
     denied
         Account → services its role may not read.
+    regions_on, regions_off
+        What the accounts have switched on and off.
     """
 
     regions: tuple[str, ...] = ()
@@ -49,6 +54,8 @@ class Rules:
     anywhere: tuple[str, ...] = ()
     no_role: tuple[str, ...] = ()
     denied: dict[str, list[str]] = field(default_factory=dict)
+    regions_on: tuple[str, ...] = ()
+    regions_off: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -77,12 +84,25 @@ class Guard:
             return []
         environ["wsgi.input"] = BytesIO(body)
         refused = self._refused(environ, body) if self.rules else None
-        if refused is None:
-            return self.inner(environ, start)
-        service, message = refused
-        kind, content = refusal_body(service, str(environ.get("CONTENT_TYPE") or ""), message)
-        start("403 Forbidden", [("Content-Type", kind), ("Content-Length", str(len(content)))])
-        return [content]
+        if refused is not None:
+            service, message = refused
+            kind, content = refusal_body(service, str(environ.get("CONTENT_TYPE") or ""), message)
+            return _send(start, "403 Forbidden", kind, content, "AccessDeniedException")
+        return self._lacking(environ, start) or self.inner(environ, start)
+
+    def _lacking(self, environ: Environ, start: Start) -> Iterable[bytes] | None:
+        """What AWS answers and moto does not know: which regions are on, and a vault without a policy."""
+        path = str(environ.get("PATH_INFO"))
+        if self.rules is not None and path == "/listRegions":
+            states = {"ENABLED_BY_DEFAULT": self.rules.regions_on, "DISABLED": self.rules.regions_off}
+            regions = [
+                {"RegionName": name, "RegionOptStatus": word} for word, names in states.items() for name in names
+            ]
+            return _send(start, "200 OK", "application/json", json.dumps({"Regions": regions}).encode())
+        if environ.get("REQUEST_METHOD") == "GET" and _VAULT_POLICY.fullmatch(path):
+            said = json.dumps({"Code": "ResourceNotFoundException", "Message": "Backup Vault has no access policy"})
+            return _send(start, "400 Bad Request", "application/json", said.encode(), "ResourceNotFoundException")
+        return None
 
     def _refused(self, environ: Environ, body: bytes) -> tuple[str, str] | None:
         signed = _signed(environ)
@@ -112,13 +132,19 @@ def refusal_body(service: str, content_type: str, message: str) -> tuple[str, by
     if service == "ec2":
         error = f"<Errors><Error><Code>UnauthorizedOperation</Code><Message>{text}</Message></Error></Errors>"
         return "text/xml", f"<Response>{error}<RequestID>demo</RequestID></Response>".encode()
-    if service == "s3":
+    if service in {"s3", "s3express"}:
         return "application/xml", f"<Error><Code>AccessDenied</Code><Message>{text}</Message></Error>".encode()
     if service in {"cloudfront", "route53"} or "x-www-form-urlencoded" in content_type:
         error = f"<Error><Type>Sender</Type><Code>AccessDenied</Code><Message>{text}</Message></Error>"
         return "text/xml", f"<ErrorResponse>{error}<RequestId>demo</RequestId></ErrorResponse>".encode()
     body = {"__type": "AccessDeniedException", "message": message}
     return "application/x-amz-json-1.1", json.dumps(body).encode()
+
+
+def _send(start: Start, status: str, kind: str, content: bytes, error: str = "") -> list[bytes]:
+    named = [("x-amzn-ErrorType", error)] if error else []  # where the REST protocols in JSON look for the code
+    start(status, [("Content-Type", kind), ("Content-Length", str(len(content))), *named])
+    return [content]
 
 
 def _signed(environ: Environ) -> tuple[str, str, str] | None:
@@ -136,7 +162,7 @@ def serve() -> None:
     os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     from moto.iam.models import get_account_id_from
     from moto.moto_api._internal import mock_random
-    from moto.server import DomainDispatcherApplication, create_backend_app
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Quiet(WSGIRequestHandler):

@@ -35,20 +35,25 @@ def fill_folder(folder: Path) -> Iterator[Path]:
         raise StorageError(folder, error.strerror or str(error)) from error
     try:
         yield work
-        new = sorted(path.relative_to(work).as_posix() for path in work.rglob("*") if path.is_file())
-        (work / MARKER).write_text("".join(f"{name}\n" for name in new), encoding="utf-8")
-        for name in earlier:
-            (folder / name).unlink(missing_ok=True)
-        for path in sorted(folder.rglob("*"), reverse=True) if earlier else ():
-            if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
-                path.rmdir()
-        for name in (*new, MARKER):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (work / name).replace(folder / name)
-    except OSError as error:
-        raise StorageError(folder, error.strerror or str(error)) from error
+        try:
+            _move(work, folder, earlier)
+        except OSError as error:
+            raise StorageError(folder, error.strerror or str(error)) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _move(work: Path, folder: Path, earlier: list[str]) -> None:
+    new = sorted(path.relative_to(work).as_posix() for path in work.rglob("*") if path.is_file())
+    (work / MARKER).write_text("".join(f"{name}\n" for name in new), encoding="utf-8")
+    for name in earlier:
+        (folder / name).unlink(missing_ok=True)
+    for path in sorted(folder.rglob("*"), reverse=True) if earlier else ():
+        if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+            path.rmdir()
+    for name in (*new, MARKER):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).replace(folder / name)
 
 
 def _earlier(folder: Path) -> list[str]:

@@ -44,12 +44,13 @@ Bar = Callable[[str], AbstractContextManager[Callable[["Progress"], None]]]
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What a demo made: its folder, the files in it, and what was found."""
+    """What a demo made: its folder, the files in it, what was found, and English names by code."""
 
     folder: Path
     files: tuple[str, ...]
     rows: Rows
     findings: Findings
+    names: Mapping[str, str]
 
 
 @contextmanager
@@ -90,16 +91,17 @@ def run_demo(folder: Path, bar: Bar) -> Demo:
         if importlib.util.find_spec(module) is None:
             raise ConfigError(f"demo: {module} is not installed; run pip install 'residency[demo]'")
     with fill_folder(folder) as work:
-        rows, findings = _run(work, bar)
+        rows, findings, names = _run(work, bar)
         files = tuple(sorted(path.relative_to(work).as_posix() for path in work.rglob("*") if path.is_file()))
-    return Demo(folder, files, rows, findings)
+    return Demo(folder, files, rows, findings, names)
 
 
-def _run(work: Path, bar: Bar) -> tuple[Rows, Findings]:
+def _run(work: Path, bar: Bar) -> tuple[Rows, Findings, Mapping[str, str]]:
     from residency.assess import assemble, load_catalogues, read_config, snapshot_day
     from residency.cli.sweep import versions
     from residency.collect.run import collect, drivers_for, scope_of
     from residency.collect.spec import load_kinds
+    from residency.countries import country_names
     from residency.inventory.snapshot import open_snapshot, write_snapshot
 
     catalogues = load_catalogues()
@@ -126,8 +128,10 @@ def _run(work: Path, bar: Bar) -> tuple[Rows, Findings]:
     write_snapshot(snapshot, rows, scope_of(settings), versions(rows))
     opened = open_snapshot(snapshot)
     inputs = assemble(opened.rows(), settings, catalogues, snapshot_day(opened))
-    with bar("compute") as tell:
-        return rows, _results(work, inputs)
+    names = {**country_names("en"), **{code: item.name.en for code, item in inputs.jurisdictions.items()}}
+    names["organisation"] = settings.organisation.name.en
+    with bar("compute"):
+        return opened.rows(), _results(work, inputs), names
 
 
 def _stand_ins(stack: ExitStack, bar: Bar) -> dict[str, str]:
@@ -156,7 +160,8 @@ def _amazon() -> Iterator[str]:
             stdout=subprocess.PIPE,
             stderr=complaints,
         )
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             port = process.stdout.readline().strip()
             if not port:

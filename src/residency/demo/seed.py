@@ -1,4 +1,4 @@
-"""Puts the example's stores into the demo's Amazon: a list of SDK calls in ``data/aws.yaml``, made one after another."""
+"""Puts the example's stores into the demo's Amazon: the SDK calls of ``data/aws.yaml``, one after another."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ class _Rules(StrictModel):
     anywhere: list[str]
     no_role: list[str]
     denied: dict[str, list[str]]
+    regions_on: list[str]
+    regions_off: list[str]
 
 
 class Seed(StrictModel):

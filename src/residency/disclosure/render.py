@@ -83,7 +83,7 @@ def _environment(inputs: Inputs, language: Language) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     # Markdown, not HTML: every value passes the md filter instead of HTML escaping
-    environment = Environment(  # noqa: S701
+    environment = Environment(
         loader=FileSystemLoader(_FORMS), undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
     )
     words: Mapping[str, str] = getattr(_words(), language)

@@ -280,5 +280,7 @@ def _within(wanted: Any, given: Any) -> bool:
     return bool(wanted == given)
 
 
-def _count(wanted: Mapping[str, Any]) -> int:
-    return sum(_count(value) if isinstance(value, Mapping) else 1 for value in wanted.values())
+def _count(wanted: Any) -> int:
+    if isinstance(wanted, Mapping):
+        return sum(_count(value) for value in wanted.values())
+    return len(wanted) if isinstance(wanted, list) else 1

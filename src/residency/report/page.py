@@ -81,11 +81,15 @@ def render_report(scores: Scores, policy: Policy, limits: Limits | None = None) 
     bounds = limits or Limits()
     style, script = _asset("page.css"), _asset("page.js")
     view = _view(scores, policy, bounds)
-    text = _environment().get_template("page.html.j2").render(
-        **view,
-        style=style,
-        script=script,
-        csp=_csp(style, script),
+    text = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            **view,
+            style=style,
+            script=script,
+            csp=_csp(style, script),
+        )
     )
     return str(text).strip() + "\n"
 
@@ -118,7 +122,7 @@ def _view(scores: Scores, policy: Policy, limits: Limits) -> dict[str, Any]:
     strangers = tables.nobody(inputs, name)
     home = inputs.jurisdictions.members(inputs.config.home, inputs.as_of) | {inputs.config.home}
     with_file = [row for row in ranked if row.country.code in inputs.jurisdictions]
-    without_file = [row.country for row in ranked if row.country.code not in inputs.jurisdictions]
+    without_file = [row.country for row in ranked if row.law == "none"]
     used = sorted({row.location_provider for row in inputs.rows["placements"]} & set(inputs.providers))
     return {
         "organisation": inputs.config.organisation.name,
@@ -156,8 +160,7 @@ def _view(scores: Scores, policy: Policy, limits: Limits) -> dict[str, Any]:
         "strangers": _cut(strangers, limits.rows),
         "logs_read": bool(inputs.rows["access"]),
         "laws": [
-            (row, inputs.jurisdictions[row.country.code], tables.laws(inputs.jurisdictions[row.country.code], inputs.as_of))
-            for row in with_file[: limits.laws]
+            (row, tables.laws(inputs.jurisdictions[row.country.code], inputs.as_of)) for row in with_file[: limits.laws]
         ],
         "laws_left": [row.country for row in with_file[limits.laws :]],
         "laws_missing": without_file,
@@ -199,8 +202,9 @@ def _data(rows: Sequence[tables.Exposure], limit: int) -> tuple[dict[str, Any], 
         taken[code] = taken.get(code, 0) + 1
         if taken[code] > each:
             continue
-        found = []
-        for trace in (row.cell.seen_trace, row.cell.trace):
+        found: list[Any] = []
+        seen = row.cell.seen_trace
+        for trace in (seen, seen if seen is not None and row.cell.seen == row.cell.value else row.cell.trace):
             if trace is None:
                 found.append(None)
                 continue
@@ -292,7 +296,9 @@ def _unseen(
         said.append(f"{_plural(len(rows['gaps']), 'gap')} recorded, each with its cause below.")
     loose = tables.unclassified(inputs)
     if loose:
-        said.append(f"What {_plural(loose, 'store')} of {len(rows['stores']):,} hold is not known: no rule or tag decides.")
+        said.append(
+            f"What {_plural(loose, 'store')} of {len(rows['stores']):,} hold is not known: no rule or tag decides."
+        )
     if not rows["contractors"]:
         said.append("No contractor register was read: contractors and their countries are not known.")
     unknown = sum(item.staff_unknown or item.seat is None for item in register)
@@ -303,7 +309,7 @@ def _unseen(
     vague = sum(1 for row in rows["access"] if row.verdict in {"indeterminate", "unknown"})
     if vague:
         said.append(f"{_plural(vague, 'address', 'addresses')} in the logs cannot be tied to a country.")
-    lawless = [item.en for item in without_file if item.code not in inputs.jurisdictions.groups and item.code != UNBOUNDED]
+    lawless = [item.en for item in without_file if item.code != UNBOUNDED]
     if lawless:
         said.append(
             f"No law file for {_plural(len(lawless), 'reached jurisdiction')} ({_listed(lawless)}): "

@@ -42,8 +42,10 @@ __all__ = [
     "gaps",
     "laws",
     "namer",
+    "hidden_units",
     "nobody",
     "places",
+    "share",
     "sweeps",
     "tie",
     "unclassified",
@@ -431,9 +433,7 @@ def contractors(inputs: Inputs, name: Namer) -> list[ContractorRow]:
         logs = [row for row in inputs.rows["access"] if _mine(row, item)]
         observed = tuple(_observed(logs, stated, name))
         staff = tuple(name(code) for code in item.staff_countries if code != "unknown")
-        opened = {
-            spot.code for one in observed if one.certain and one.events > one.refused for spot in one.countries
-        }
+        opened = {spot.code for one in observed if one.certain and one.events > one.refused for spot in one.countries}
         rows.append(
             ContractorRow(
                 contractor_id=item.contractor_id,
@@ -449,7 +449,9 @@ def contractors(inputs: Inputs, name: Namer) -> list[ContractorRow]:
                 principals=item.principals,
                 chain=tuple(_chain(item, by_id)),
                 observed=observed,
-                codes=frozenset(stated | vague | {code for code in item.storage_countries if code != "unknown"} | opened),
+                codes=frozenset(
+                    stated | vague | {code for code in item.storage_countries if code != "unknown"} | opened
+                ),
                 source=item.source,
             )
         )
@@ -485,7 +487,7 @@ def _observed(logs: Sequence[Access], stated: set[str], name: Namer) -> Iterator
         elif row.verdict in {"private", "not-an-address"}:
             key = ((), f"{row.verdict.replace('-', ' ')}: {row.reason}".rstrip(": "))
         else:
-            key = ((UNBOUNDED,), f"country not told: {row.reason}".rstrip(": "))
+            key = ((UNBOUNDED,), f"({row.reason})" if row.reason else "")
         grouped.setdefault(key, []).append(row)
     for (codes, note), rows in sorted(grouped.items()):
         events, refused = sum(row.count for row in rows), sum(row.denied for row in rows)
@@ -533,7 +535,10 @@ def accounts(inputs: Inputs) -> list[AccountRow]:
         counts.setdefault(key, Counter()).update(dict(row.counts))
         if not row.complete:
             hidden.setdefault(key, set()).add(row.kind)
-    rows = [AccountRow(*key, tuple(sorted(found.items())), tuple(sorted(hidden.get(key, ())))) for key, found in counts.items()]
+    rows = [
+        AccountRow(*key, tuple(sorted(found.items())), tuple(sorted(hidden.get(key, ()))))
+        for key, found in counts.items()
+    ]
     return sorted(rows, key=lambda row: (not row.hidden, row.provider, row.account))
 
 
@@ -545,13 +550,13 @@ def hidden_units(inputs: Inputs) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class GapRow:
-    """Gaps of one account, kind, field and cause."""
+    """Gaps of one account, field and cause; without ``kinds`` they concern every kind."""
 
     provider: str
     account: str
-    kind: str
     field: str
     cause: str
+    kinds: tuple[str, ...]
     count: int
     example: str
     message: str
@@ -560,12 +565,14 @@ class GapRow:
 
 def gaps(inputs: Inputs) -> list[GapRow]:
     """Gaps grouped, largest first."""
-    grouped: dict[tuple[str, str, str, str, str], list[tuple[str, str, str]]] = {}
+    grouped: dict[tuple[str, str, str, str], list[tuple[str, str, str]]] = {}
+    kinds: dict[tuple[str, str, str, str], set[str]] = {}
     for gap in inputs.rows["gaps"]:
-        key = (gap.provider, gap.account, gap.kind, gap.field, gap.cause)
+        key = (gap.provider, gap.account, gap.field, gap.cause)
         grouped.setdefault(key, []).append((gap.store_id or gap.region, gap.message, gap.call))
-    rows = [GapRow(*key, len(items), *min(items)) for key, items in grouped.items()]
-    return sorted(rows, key=lambda row: (-row.count, row.provider, row.account, row.kind, row.field, row.cause))
+        kinds.setdefault(key, set()).update({gap.kind} - {"", "*"})
+    rows = [GapRow(*key, tuple(sorted(kinds[key])), len(items), *min(items)) for key, items in grouped.items()]
+    return sorted(rows, key=lambda row: (-row.count, row.provider, row.account, row.field, row.cause))
 
 
 @dataclass(frozen=True, slots=True)
@@ -607,7 +614,8 @@ def _scope(text: str) -> Iterator[str]:
         return
     for key, value in sorted(scope.items()):
         if isinstance(value, dict):
-            said = ", ".join(f"{name} {_words(part)}" for name, part in sorted(value.items()) if part not in (None, [], "", {}))
+            parts = [(name, part) for name, part in sorted(value.items()) if part not in (None, [], "", {})]
+            said = ", ".join(f"{name} {_words(part)}" for name, part in parts)
             yield f"{key}: {said or 'everything the credentials reach'}"
         elif value is not None:
             yield f"{key}: {_words(value)}"

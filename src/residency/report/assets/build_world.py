@@ -15,6 +15,7 @@ import heapq
 import json
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ def path(points: Sequence[Point]) -> str:
         kept.pop()
     if len(kept) < 3:
         return ""
-    steps = [(x2 - x1, y2 - y1) for (x1, y1), (x2, y2) in zip(kept, kept[1:], strict=False)]
+    steps = [(x2 - x1, y2 - y1) for (x1, y1), (x2, y2) in pairwise(kept)]
     text = f"M{kept[0][0]},{kept[0][1]}l" + " ".join(f"{x},{y}" for x, y in steps)
     return text.replace(",-", "-").replace(" -", "-") + "z"
 

@@ -9,7 +9,7 @@
   const rows = [...body.rows].filter((row) => row.dataset.n !== undefined);
   const KEYS = ["q", "dataset", "country", "channel", "tie", "band"];
   const SIGNS = { product: "×", max: "max of", geomean: "geometric mean of", sum: "sum of", hull: "from lowest to highest of",
-    complement: "1 − λ·", widen: "widened", pick: "", fact: "fact", constant: "judgement", row: "inventory", unknown: "not known" };
+    complement: "", widen: "widened", pick: "", fact: "fact", constant: "judgement", row: "inventory", unknown: "not known" };
 
   function make(tag, className, text) {
     const node = document.createElement(tag);
@@ -50,7 +50,7 @@
   }
 
   function head(item, into, weight) {
-    into.append(make("span", "v", range(item.lo, item.hi)), " ", make("span", "op", SIGNS[item.kind] ?? item.kind), " ", item.label);
+    into.append(make("span", "v", range(item.lo, item.hi)), " ", make("span", "op", `${SIGNS[item.kind] ?? item.kind} `), item.label);
     if (weight !== undefined) into.append(make("span", "op", ` (weight ${number(weight)})`));
   }
 
@@ -90,7 +90,7 @@
     for (const step of steps) {
       const item = node(step);
       const line = make("li");
-      head({ ...item, kind: "pick" }, line);
+      line.append(item.label, make("span", "v", ` (strength ${range(item.lo, item.hi)})`));
       sources(item, line);
       path.append(line);
     }
