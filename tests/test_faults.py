@@ -119,7 +119,8 @@ LAW_CASES: list[Case] = [
     (
         "unused-instrument",
         "  cpc-1998:",
-        '  spare-1: {title: {en: A, original: A}, citation: A, kind: order, in_force: [{from: 2000-01-01}], url: "https://x.example"}\n  cpc-1998:',
+        "  spare-1: {title: {en: A, original: A}, citation: A, kind: order, in_force: [{from: 2000-01-01}], "
+        'url: "https://x.example"}\n  cpc-1998:',
         0,
         "cited by no fact",
     ),
@@ -476,7 +477,8 @@ reviewed: 2026-11-01
 review_by: 2027-11-01
 instruments: {}
 facts:
-  power.key.decryption: [{from: 2021-10-22, value: no, cite: [{instrument: sia-2019, at: s. 9, says: none}], confidence: high}]
+  power.key.decryption:
+    - {from: 2021-10-22, value: no, cite: [{instrument: sia-2019, at: s. 9, says: none}], confidence: high}
 findings: {}
 disclosure: {may_affect: {value: unknown, summary: {en: x, ja: x}, searched: all}}
 """,

@@ -7,7 +7,21 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from worlds import CONFIG, access, contractor, gap, grant, holdings, inputs, key, law_with_eu, placement, rows, store
+from worlds import (
+    CONFIG,
+    access,
+    contractor,
+    gap,
+    grant,
+    holdings,
+    inputs,
+    key,
+    law_with_eu,
+    made_up_law,
+    placement,
+    rows,
+    store,
+)
 
 from residency.graph import ANYWHERE, build
 from residency.interval import ZERO, Interval
@@ -232,3 +246,25 @@ def test_every_leaf_of_every_trace_has_a_source_or_names_an_unknown() -> None:
     facts = [item for item in seen if item.kind == "fact"]
     assert facts
     assert all({"file", "cite", "url", "says"} <= dict(item.source).keys() for item in facts)
+
+
+def test_each_bound_has_its_own_witness() -> None:
+    inventory = rows(store("may"), placement("may", "eu-berlin-1"), key("may", "none"))
+    inventory.add(store("does"), placement("does", "eu-berlin-1", "log"), key("does", "none"))
+    held = holdings(["may"], chat_communication__content="unknown") + holdings(["does"], **CHAT)
+    law = law_with_facts_of("DE")
+    cell = score(inputs(inventory, held, law=law)).cell(DATASET, "DE", "storage")
+    assert cell is not None
+    assert cell.witness == ("does", "may")
+    (path,) = [node for node in cell.trace.children if node.label == "best path"]
+    assert (path.value.lo, path.value.hi) == (0.7, 1.0)
+
+
+def law_with_facts_of(code: str) -> Any:
+    """The made-up law, given to another country too."""
+    from residency.jurisdictions import Jurisdictions
+
+    law = made_up_law()
+    return Jurisdictions(
+        {**law, code: law["QZ"].model_copy(update={"code": code})}, law.groups, law.commitments, law.words
+    )

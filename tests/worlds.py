@@ -175,7 +175,7 @@ def made_up_law() -> Jurisdictions:
 def law_with_eu() -> Jurisdictions:
     """The made-up law and a group EU of Germany and France."""
     law = made_up_law()
-    members = dict.fromkeys(("DE", "FR"), {"from": "1993-11-01"})
+    members = {code: {"from": "1993-11-01"} for code in ("DE", "FR")}
     data = {"name": {"en": "EU", "ja": "EU"}, "members": members, "source": "https://x.example"}
     return Jurisdictions(dict(law), {"EU": Group.model_validate(data)}, law.commitments, law.words)
 

@@ -1,4 +1,4 @@
-"""Which dataset a store holds, with the evidence for it. What no rule decides stays unknown: it may hold any dataset."""
+"""Which dataset a store holds, with the evidence. What no rule decides stays unknown: it may hold any dataset."""
 
 from __future__ import annotations
 

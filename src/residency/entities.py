@@ -84,7 +84,7 @@ def owners_of(entities: Mapping[str, Entity], start: str, as_of: dt.date) -> Ite
 def check_entities(
     own: Mapping[str, Entity], every: Mapping[str, Entity], named: Set[str], label: str, loaded: Loaded
 ) -> Iterator[Fault]:
-    """Faults of one file's entities: unknown owners (not ``named`` in any file), malformed seats, rings of ownership."""
+    """Faults of one file's entities: owners not ``named`` in any file, malformed seats, rings of ownership."""
     for key, entity in own.items():
         if entity.seat != "unknown" and not (len(entity.seat) == 2 and entity.seat.isupper()):
             line = loaded.line(("entities", key, "seat"))

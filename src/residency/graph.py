@@ -94,7 +94,7 @@ class World:
 
 
 def build(inputs: Inputs, *, grouped: bool = True) -> World:
-    """Build the graph of ties for one day; without grouping, every store is a group (to prove that it changes nothing)."""
+    """Build the graph of ties for one day. Without grouping, every store is a group: to prove that it is the same."""
     import networkx as nx
 
     makers = _Makers(inputs, grouped)
@@ -230,7 +230,8 @@ class _Makers:
             )
             parent = self.entities.get(step.parent)
             if parent is None:
-                self.edge(("owner", step.parent), ANYWHERE, ("control",), ONE, f"nothing is on file about {step.parent}")
+                label = f"nothing is on file about {step.parent}"
+                self.edge(("owner", step.parent), ANYWHERE, ("control",), ONE, label)
             else:
                 self._seat(("owner", step.parent), parent, ("control",))
                 self._footholds(("owner", step.parent), parent)

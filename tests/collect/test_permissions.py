@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 from cloud import kinds, some
 
+from residency.collect import azure, gcp
 from residency.collect.permissions import permissions
 from residency.collect.spec import Kind
 from residency.errors import ConfigError
 
 FINDING = {"organizations:ListAccounts", "sts:AssumeRole", "account:ListRegions", "ec2:DescribeRegions"}
+
+
+DISCOVERY = {"gcp": gcp.DISCOVERY, "azure": azure.DISCOVERY}
 
 
 def test_aws_policy_is_the_exact_union() -> None:
@@ -39,7 +43,8 @@ def test_other_providers(provider: str, field: str) -> None:
         "key": [{"custody": "none"}],
     }
     chosen = {f"{provider}.s.thing": Kind.model_validate(kind), **some("aws.sqs.queue")}
-    assert permissions(provider, chosen, ["c.find"])[field] == ["a.read", "b.read", "c.find"]
+    found = permissions(provider, chosen, ["c.find"])[field]
+    assert found == sorted({"a.read", "b.read", "c.find", *DISCOVERY[provider]})
 
 
 def test_unknown_provider() -> None:

@@ -61,6 +61,19 @@ def test_unresolved_target_stays_unknown_with_a_gap(target: str, others: list[An
     assert says in gap.message
 
 
+def test_a_target_in_several_places_gives_all_of_them() -> None:
+    found = done(
+        placement(COPY, "us-east-1"),
+        placement(COPY, "eu-west-1"),
+        placement(COPY, "us-west-2", role="backup"),
+        placement(BUCKET, "us-east-1"),
+        placement(BUCKET, "", role="replica", target=COPY),
+    )
+    copies = {(row.role, row.location) for row in found["placements"] if row.store_id == BUCKET}
+    assert copies == {("primary", "us-east-1"), ("replica", "us-east-1"), ("replica", "eu-west-1")}
+    assert not found["gaps"]
+
+
 def test_a_target_outside_the_sweep_whose_name_says_where_it_lies() -> None:
     target = "arn:aws:backup:eu-west-1:999988887777:backup-vault:far"
     found = done(placement(BUCKET, "", role="backup", target=target))

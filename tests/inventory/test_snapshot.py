@@ -107,7 +107,7 @@ def damage_manifest(folder: Path, change: Any) -> None:
         (lambda folder: damage_manifest(folder, lambda data: {**data, "files": []}), "is not readable"),
         (lambda folder: damage_manifest(folder, lambda data: {**data, "files": {}}), "lists other files"),
         (
-            lambda folder: damage_manifest(folder, lambda d: {**d, "files": dict.fromkeys(d["files"], {})}),
+            lambda folder: damage_manifest(folder, lambda d: {**d, "files": {name: {} for name in d["files"]}}),
             "is not readable",
         ),
         (lambda folder: (folder / "stores.parquet").unlink(), "stores.parquet: is missing"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from residency.collect.door import DISCOVERY
 from residency.collect.spec import Kind
 from residency.errors import ConfigError
 
@@ -24,7 +23,7 @@ def permissions(provider: str, kinds: Mapping[str, Kind], discovery: Iterable[st
     kinds
         Kinds by name; those of other providers are left out.
     discovery
-        What finding scopes needs beyond the kinds' calls; for AWS it is known and added.
+        Anything needed besides the kinds' calls and finding accounts and regions.
 
     Raises
     ------
@@ -32,9 +31,8 @@ def permissions(provider: str, kinds: Mapping[str, Kind], discovery: Iterable[st
         For another provider.
     """
     wanted = {action for name, kind in kinds.items() if name.startswith(f"{provider}.") for action in _iam(kind)}
-    wanted |= set(discovery)
+    wanted |= {*discovery, *_discovery(provider)}
     if provider == "aws":
-        wanted |= set(DISCOVERY.values()) - _NEEDS_NONE
         statement = {"Sid": "ResidencyRead", "Effect": "Allow", "Action": sorted(wanted), "Resource": "*"}
         return {"Version": "2012-10-17", "Statement": [statement]}
     if provider == "gcp":
@@ -56,6 +54,23 @@ def permissions(provider: str, kinds: Mapping[str, Kind], discovery: Iterable[st
             "AssignableScopes": ["/"],
         }
     raise ConfigError(f"no permission document for {provider!r}; name aws, gcp or azure")
+
+
+def _discovery(provider: str) -> frozenset[str]:
+    """What the provider's driver asks to find accounts and regions."""
+    if provider == "aws":
+        from residency.collect.door import DISCOVERY as AWS
+
+        return frozenset(AWS.values()) - _NEEDS_NONE
+    if provider == "gcp":
+        from residency.collect.gcp import DISCOVERY as GCP
+
+        return frozenset(GCP)
+    if provider == "azure":
+        from residency.collect.azure import DISCOVERY as AZURE
+
+        return frozenset(AZURE)
+    return frozenset()
 
 
 def _iam(kind: Kind) -> Iterable[str]:

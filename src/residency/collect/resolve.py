@@ -32,7 +32,8 @@ def resolve(rows: Rows, providers: Providers) -> Rows:
     homes = _homes(rows["placements"])
     done.tables["stores"] = _one_each(rows["stores"], homes)
     gaps: list[Gap] = []
-    placed = [_placed(item, homes, providers, gaps) for item in rows["placements"]]
+    places = _places(rows["placements"], homes)
+    placed = [place for item in rows["placements"] for place in _placed(item, places, providers, gaps)]
     done.tables["placements"] = _distinct(placed, lambda item: (*_place_of(item), item.note))
     done.tables["keys"] = _distinct(_keys(rows, homes, gaps), _key_of)
     done.tables["grants"] = _distinct(rows["grants"], _grant_of)
@@ -51,6 +52,15 @@ def _homes(placements: Iterable[Placement]) -> dict[str, Placement]:
         if known is None or _rank(item) < _rank(known):
             homes[item.store_id] = item
     return homes
+
+
+def _places(placements: Iterable[Placement], homes: dict[str, Placement]) -> dict[str, list[Placement]]:
+    """Every place a store's own content lies at: all of its primary places, or else its home alone."""
+    places: dict[str, list[Placement]] = {}
+    for item in placements:
+        if item.role == "primary" and not item.target and item.location:
+            places.setdefault(item.store_id, []).append(item)
+    return {store: places.get(store, [home]) for store, home in homes.items()}
 
 
 def _rank(item: Placement) -> tuple[bool, bool, str, str]:
@@ -73,24 +83,30 @@ def _one_each(stores: Iterable[Store], homes: dict[str, Placement]) -> list[Stor
     return list(chosen.values())
 
 
-def _placed(item: Placement, homes: dict[str, Placement], providers: Providers, gaps: list[Gap]) -> Placement:
+def _placed(
+    item: Placement, places: dict[str, list[Placement]], providers: Providers, gaps: list[Gap]
+) -> list[Placement]:
     if not item.target or item.location:
-        return item
-    home = homes.get(item.target) if item.target != item.store_id else None
-    if home is not None and home.location:
-        return replace(
-            item,
-            location_provider=home.location_provider,
-            location=home.location,
-            evidence=f"target {item.target}",
-        )
+        return [item]
+    found = places.get(item.target, []) if item.target != item.store_id else []
+    known = [place for place in found if place.location]
+    if known:
+        return [
+            replace(
+                item,
+                location_provider=place.location_provider,
+                location=place.location,
+                evidence=f"target {item.target}",
+            )
+            for place in known
+        ]
     region = arn_part(item.target, "region")
     if region is not None and providers.find(item.location_provider, region) is not None:
         # the identifier itself names the place, whether or not we may look there
-        return replace(item, location=region, evidence=f"region of {item.target}")
-    why = "its own place is not known" if home is not None else "it was not in the sweep"
+        return [replace(item, location=region, evidence=f"region of {item.target}")]
+    why = "its own place is not known" if found else "it was not in the sweep"
     gaps.append(_gap(item, "placement", f"{item.role}: the place of {item.target} is not known: {why}"))
-    return item
+    return [item]
 
 
 def _place_of(item: Placement) -> tuple[str, str, str, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -98,7 +99,6 @@ def run_demo(folder: Path, bar: Bar) -> Demo:
 
 def _run(work: Path, bar: Bar) -> tuple[Rows, Findings, Mapping[str, str]]:
     from residency.assess import assemble, load_catalogues, read_config, snapshot_day
-    from residency.cli.sweep import versions
     from residency.collect.run import collect, drivers_for, scope_of
     from residency.collect.spec import load_kinds
     from residency.countries import country_names
@@ -123,9 +123,10 @@ def _run(work: Path, bar: Bar) -> tuple[Rows, Findings, Mapping[str, str]]:
                 Path(scratch) / "journal.jsonl",
                 progress=tell,
             )
-    day = max(sweep.finished_at for sweep in rows["sweeps"])
-    snapshot = work / "snapshots" / f"{day:%Y-%m-%dT%H%M%SZ}"
-    write_snapshot(snapshot, rows, scope_of(settings), versions(rows))
+    (sweep,) = rows["sweeps"]
+    snapshot = work / "snapshots" / f"{sweep.finished_at:%Y-%m-%dT%H%M%SZ}"
+    versions = {"residency": sweep.tool_version, "catalogue": sweep.catalogue}
+    write_snapshot(snapshot, rows, scope_of(settings), versions)
     opened = open_snapshot(snapshot)
     inputs = assemble(opened.rows(), settings, catalogues, snapshot_day(opened))
     names = {**country_names("en"), **{code: item.name.en for code, item in inputs.jurisdictions.items()}}
@@ -181,8 +182,6 @@ def _amazon() -> Iterator[str]:
 
 
 def _guard(endpoint: str, rules: Mapping[str, Any]) -> None:
-    import json
-
     from residency.demo.cloud import GUARD_PATH
 
     request = urllib.request.Request(f"{endpoint}{GUARD_PATH}", json.dumps(rules).encode(), method="PUT")
@@ -192,7 +191,6 @@ def _guard(endpoint: str, rules: Mapping[str, Any]) -> None:
 
 def _results(work: Path, inputs: Inputs) -> Findings:
     """Everything that is computed, written into the folder."""
-    from residency.cli.output import to_json
     from residency.demo.findings import find
     from residency.disclosure.render import LANGUAGES, render_json, render_policy
     from residency.disclosure.tables import policy
@@ -218,7 +216,8 @@ def _results(work: Path, inputs: Inputs) -> Findings:
         }
         for code, cell in top.items()
     ]
-    _write(work / "scores.json", to_json({"as_of": inputs.as_of, "method": inputs.judgement.version, "top": traces}))
+    answer = {"as_of": inputs.as_of.isoformat(), "method": inputs.judgement.version, "top": traces}
+    _write(work / "scores.json", json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
     if importlib.util.find_spec("residency.report.page") is not None:
         from residency.report.page import render_report
 
@@ -237,6 +236,5 @@ def _filled(file: Path, known: Mapping[str, str]) -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    from residency.cli.output import write_text
-
-    write_text(file, text)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8", newline="\n")

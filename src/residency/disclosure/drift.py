@@ -94,7 +94,8 @@ def _countries(
         if not named(code):
             what = "is" if any(row.certainty == "seen" for row in items) else "may be"
             parties = ", ".join(sorted({row.party for row in items if row.party}))
-            said = f"{name(code)} ({code}) {what} concerned{f' through {parties}' if parties else ''}; the text does not name it"
+            through = f" through {parties}" if parties else ""
+            said = f"{name(code)} ({code}) {what} concerned{through}; the text does not name it"
             result.append(Difference("missing", axis, language, code, said, because))
         elif not whole and (wrong := _system(text, name(code), items[0], language)):
             result.append(Difference("system", axis, language, code, wrong, items[0].links))
