@@ -59,7 +59,12 @@ def test_no_machine_path_or_private_host_is_written_down() -> None:
     pattern = re.compile(r"/(?:work|root|farm)/[a-z.]|/tmp/[a-z]|/opt/[a-z]")
     for path in ROOT.rglob("*"):
         parts = path.relative_to(ROOT).parts
-        if not path.is_file() or path.suffix in allowed or parts[0] in {".git", ".venv", "demo-output"} or path == Path(__file__):
+        if (
+            not path.is_file()
+            or path.suffix in allowed
+            or parts[0] in {".git", ".venv", "demo-output"}
+            or path == Path(__file__)
+        ):
             continue
         if any(part.startswith(".") and part not in {".ci"} for part in parts[:-1]) or "__pycache__" in parts:
             continue

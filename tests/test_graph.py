@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import worlds
 from worlds import (
     CONFIG,
     access,
@@ -26,7 +28,8 @@ from worlds import (
 from residency.graph import ANYWHERE, build
 from residency.interval import ZERO, Interval
 from residency.inventory.tables import EntityRow, Rows
-from residency.scoring import Scores, score
+from residency.model import KindWords
+from residency.scoring import Cell, Scores, score
 from residency.trace import leaves
 
 CHAT = {"chat_communication__content": "yes"}
@@ -268,3 +271,66 @@ def law_with_facts_of(code: str) -> Any:
     return Jurisdictions(
         {**law, code: law["QZ"].model_copy(update={"code": code})}, law.groups, law.commitments, law.words
     )
+
+
+def test_what_stands_for_a_gap_is_left_out_of_seen() -> None:
+    plain = worlds.rows(worlds.store("a"), worlds.placement("a", "eu-berlin-1"), worlds.key("a"))
+    held = worlds.holdings(["a"], chat_communication__content="yes")
+    without = score(worlds.inputs(plain, held))
+    for field in ("placement", "grants", "listing"):
+        gap = worlds.gap(field, "" if field == "listing" else "a")
+        found = score(worlds.inputs(worlds.rows(*plain["stores"], *plain["placements"], *plain["keys"], gap), held))
+        for cell in found.cells:
+            plainly = without.cell(cell.dataset, cell.jurisdiction, cell.channel)
+            assert cell.seen == (plainly.seen if plainly else ZERO)
+            assert cell.tie == (plainly.tie if plainly else "unseen")
+            assert cell.value.hi >= cell.seen.hi
+        assert len(found.cells) > len(without.cells)
+
+
+def test_an_unknown_place_still_shows_with_whom_the_contract_is_made() -> None:
+    rows = worlds.rows(worlds.store("a"), worlds.placement("a", ""), worlds.key("a"), worlds.gap("placement", "a"))
+    found = score(worlds.inputs(rows, worlds.holdings(["a"], chat_communication__content="yes")))
+    cell = found.cell("chat/communication.content", "QZ", "control")
+    assert cell is not None
+    assert cell.tie == "seen"
+    storage = found.cell("chat/communication.content", "QZ", "storage")
+    assert storage is not None
+    assert storage.tie == "unseen"
+
+
+def test_a_grant_on_the_account_reaches_every_store_in_it() -> None:
+    account = dataclasses.replace(worlds.store("settings"), kind="quasar.account.settings")
+    grant = dataclasses.replace(worlds.grant("settings", "998877665544"), kind="quasar.account.settings")
+    rows = worlds.rows(account, grant, worlds.store("a"), worlds.placement("a", "eu-berlin-1"), worlds.key("a"))
+    held = worlds.holdings(["a"], chat_communication__content="yes")
+    kinds = {"quasar.disk.volume": KindWords("data", "plaintext"), "quasar.account.settings": KindWords("control")}
+    wide = kinds | {"quasar.account.settings": KindWords("control", account_wide=True)}
+
+    def access(words: Mapping[str, KindWords]) -> list[Cell]:
+        return [cell for cell in score(worlds.inputs(rows, held, kinds=words)).cells if cell.channel == "access"]
+
+    assert not access(kinds)
+    assert {cell.tie for cell in access(wide)} == {"possible"}
+
+
+def test_a_bare_name_is_another_identity_in_every_account() -> None:
+    rows = worlds.rows(
+        worlds.store("a"),
+        worlds.placement("a", "eu-berlin-1"),
+        worlds.key("a"),
+        worlds.store("b", account="2"),
+        worlds.placement("b", "eu-berlin-1"),
+        worlds.key("b"),
+        worlds.access("root", "QZ", account="1"),
+        worlds.access("root", "US", account="2"),
+    )
+    held = [
+        *worlds.holdings(["a"], chat_communication__content="yes"),
+        *worlds.holdings(["b"], shop_user__observed="yes"),
+    ]
+    found = score(worlds.inputs(rows, held))
+    reached = {(cell.dataset, cell.jurisdiction) for cell in found.cells if cell.channel == "access"}
+    assert ("chat/communication.content", "QZ") in reached
+    assert ("shop/user.observed", "US") in reached
+    assert ("chat/communication.content", "US") not in reached

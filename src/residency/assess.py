@@ -63,7 +63,7 @@ def snapshot_day(snapshot: Snapshot) -> dt.date:
 def assemble(rows: Rows, config: Config, catalogues: Catalogues, as_of: dt.date) -> Inputs:
     """Classify the stores and put together what a score depends on; a pure function."""
     kinds = load_kinds(catalogues.folders)
-    words = {name: KindWords(kind.content, kind.in_use) for name, kind in kinds.items()}
+    words = {name: KindWords(kind.content, kind.in_use, kind.account_wide) for name, kind in kinds.items()}
     content = {name: word.content for name, word in words.items()}
     judgement = catalogues.judgement.with_overrides(list(config.method.values()))
     return Inputs(

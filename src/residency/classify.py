@@ -99,10 +99,16 @@ def _from_tags(tags: Mapping[str, str], config: Config) -> tuple[Rule, str] | No
 
 
 def _tagged(tags: Mapping[str, str], names: Sequence[str], allowed: set[str]) -> tuple[str, str] | None:
+    """The first tag whose value is an allowed word; clouds that forbid dots or capitals are met half way."""
+    spelled = {_folded(word): word for word in sorted(allowed)}
     for name in names:
-        if tags.get(name) in allowed:
-            return name, tags[name]
+        if name in tags and _folded(tags[name]) in spelled:
+            return name, spelled[_folded(tags[name])]
     return None
+
+
+def _folded(word: str) -> str:
+    return word.lower().replace("-", ".").replace("_", ".")
 
 
 def _matches(rule: Rule, store: Store, tags: Mapping[str, str]) -> bool:

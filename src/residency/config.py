@@ -60,7 +60,7 @@ class AwsScope(StrictModel):
 
 
 class GcpScope(StrictModel):
-    """What to sweep in Google Cloud; ``organization`` is ``organizations/123``; without projects, everything below it."""
+    """What to sweep in Google Cloud; ``organization`` is ``organizations/123``, without projects all below it."""
 
     organization: str | None = None
     projects: list[str] = Field(default_factory=list)

@@ -18,9 +18,9 @@ __all__ = ["Entity", "Foothold", "OwnershipStep", "Stake", "check_entities", "ow
 
 
 class EntitySource(StrictModel):
-    """Where a fact about a legal person was read."""
+    """Where a fact about a legal person was read: a page, or for the contractor register a row named in ``says``."""
 
-    url: str = Field(pattern=r"^https?://[^\s]+$")
+    url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
     says: str | None = None
     confidence: Confidence
 

@@ -53,13 +53,17 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """The first step from a group: to a node, on some channels, how strongly, and why."""
+    """The first step from a group: to a node, on some channels, how strongly, and why.
+
+    ``gap`` marks ties that stand for something not seen.
+    """
 
     node: Node_
     channels: tuple[Channel, ...]
     strength: Interval
     label: str
     source: Source = ()
+    gap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,16 @@ class World:
     home: frozenset[str]
 
 
-def build(inputs: Inputs, *, grouped: bool = True) -> World:
-    """Build the graph of ties for one day. Without grouping, every store is a group: to prove that it is the same."""
+def build(inputs: Inputs, *, grouped: bool = True, also: Iterable[str] = ()) -> World:
+    """Build the graph of ties for one day.
+
+    Parameters
+    ----------
+    grouped
+        Without grouping every store is a group: to prove that it is the same.
+    also
+        Jurisdictions to score besides those on file or reached, so that two worlds can be compared.
+    """
     import networkx as nx
 
     makers = _Makers(inputs, grouped)
@@ -104,7 +116,7 @@ def build(inputs: Inputs, *, grouped: bool = True) -> World:
         graph.add_edge(tail, head, channels=channels, strength=strength, label=label, source=source)
     home = inputs.jurisdictions.members(inputs.config.home, inputs.as_of) | {inputs.config.home}
     reached = {name for sort, name in graph.nodes if sort == "country"}
-    universe = tuple(sorted((reached | set(inputs.jurisdictions) | {UNBOUNDED}) - home))
+    universe = tuple(sorted((reached | set(inputs.jurisdictions) | {UNBOUNDED, *also}) - home))
     for code in universe:
         graph.add_edge(
             ANYWHERE,
@@ -187,6 +199,16 @@ class _Makers:
             self.edge(node, ANYWHERE, ("operation", "control"), ONE, "who runs the place is not known", source)
         return node
 
+    def contract(self, provider: str) -> Node_:
+        """The node of a provider's contract, wherever its places are."""
+        node: Node_ = ("place", f"{provider}/contract")
+        strength = self.strengths.operation["contracting-party"]
+        for entity in sorted(self._contracting(provider)):
+            label = f"contracting party: {self._name(entity)}"
+            self.edge(node, ("entity", entity), ("operation", "control"), strength.interval, label, *_reason(strength))
+            self.own(entity, ("operation",))
+        return node
+
     def _contracting(self, provider: str) -> Iterator[str]:
         if provider not in self.inputs.providers:
             return
@@ -223,7 +245,7 @@ class _Makers:
                 ("control",),
                 strength.interval,
                 label,
-                ("url", source.url),
+                ("url", source.url or ""),
                 ("says", source.says or ""),
                 ("confidence", source.confidence),
                 *_reason(strength),
@@ -237,7 +259,8 @@ class _Makers:
                 self._footholds(("owner", step.parent), parent)
 
     def _seat(self, node: Node_, entity: Entity, channels: tuple[Channel, ...]) -> None:
-        source = (("url", entity.source.url), ("confidence", entity.source.confidence))
+        said = () if entity.source.url else (("says", entity.source.says or ""),)
+        source = (("url", entity.source.url or ""), *said, ("confidence", entity.source.confidence))
         if entity.seat == "unknown":
             self.edge(node, ANYWHERE, channels, ONE, f"the seat of {entity.name} is not known", *source)
         else:
@@ -253,7 +276,7 @@ class _Makers:
                 ("control",),
                 strength.interval,
                 label,
-                ("url", hold.source.url),
+                ("url", hold.source.url or ""),
                 *_reason(strength),
             )
 
@@ -340,7 +363,7 @@ class _Makers:
     def _store_groups(self) -> Iterator[Group]:
         rows = self.inputs.rows
         placements = _by_store(rows["placements"])
-        grants = _by_store(rows["grants"])
+        grants = self._grants()
         keys: dict[str, set[tuple[str, str]]] = {}
         for key in rows["keys"]:
             keys.setdefault(key.store_id, set()).add((key.custody, key.manager_country))
@@ -386,6 +409,23 @@ class _Makers:
         for stores in kept.values():
             yield self._store_group(stores, placements, keys, grants, gaps, holds, observed, seen_contractors)
 
+    def _grants(self) -> dict[str, list[Grant]]:
+        """Grants by store; what is granted on a whole account reaches each of its stores."""
+        rows = self.inputs.rows
+        own = _by_store(rows["grants"])
+        wide: dict[tuple[str, str], list[Grant]] = {}
+        for grant in rows["grants"]:
+            words = self.inputs.kinds.get(grant.kind)
+            if words is not None and words.account_wide:
+                wide.setdefault((grant.provider, grant.account), []).append(grant)
+        if not wide:
+            return own
+        result: dict[str, list[Grant]] = {}
+        for store in rows["stores"]:
+            both = [*own.get(store.store_id, ()), *wide.get((store.provider, store.account), ())]
+            result[store.store_id] = list(dict.fromkeys(both))
+        return result
+
     def _store_group(
         self,
         stores: list[Store],
@@ -409,23 +449,26 @@ class _Makers:
                 ("evidence", placement.evidence),
                 ("seen", f"{placement.seen_at:%Y-%m-%d}"),
             )
-            ties.append(Tie(node, ("storage", "operation", "control"), strength.interval, label, source))
+            unknown = not placement.location
+            ties.append(Tie(node, ("storage", "operation", "control"), strength.interval, label, source, gap=unknown))
+            if unknown:  # where is not seen, with whom the contract is made is
+                contract = self.contract(placement.location_provider)
+                ties.append(Tie(contract, ("operation", "control"), strength.interval, label, source))
         if not placements.get(first.store_id):
-            ties.append(Tie(ANYWHERE, CHANNELS, UNKNOWN, "no place was reported"))
+            ties.append(Tie(ANYWHERE, CHANNELS, UNKNOWN, "no place was reported", gap=True))
         for grant in grants.get(first.store_id, ()):
             ties.extend(self._grant_ties(grant))
         for gap in gaps.get(first.store_id, ()):
             if gap.field in {"grants", "detail"}:
                 cause: Source = (("call", gap.call), ("cause", f"{gap.cause}: {gap.message}"))
-                ties.append(Tie(ANYWHERE, ("access",), UNKNOWN, "who may reach it could not be read", cause))
+                ties.append(Tie(ANYWHERE, ("access",), UNKNOWN, "who may reach it could not be read", cause, gap=True))
             elif gap.field == "placement":
                 cause = (("call", gap.call), ("cause", f"{gap.cause}: {gap.message}"))
-                ties.append(
-                    Tie(ANYWHERE, ("storage", "operation", "control"), UNKNOWN, "copies could not be read", cause)
-                )
+                channels: tuple[Channel, ...] = ("storage", "operation", "control")
+                ties.append(Tie(ANYWHERE, channels, UNKNOWN, "copies could not be read", cause, gap=True))
         account = (first.provider, first.account)
         for row in observed.get(account, ()):
-            node = ("principal", row.principal)
+            node = _principal(row.provider, row.account, row.principal)
             self.observed(node, row)
             ties.append(
                 Tie(
@@ -465,7 +508,7 @@ class _Makers:
             yield Tie(self.contractor(item), ("access", "control"), strength, label, source)
         if matched or grant.external == "no":
             return
-        node = ("principal", grant.principal)
+        node = _principal(grant.provider, grant.account, grant.principal)
         self.edge(node, ANYWHERE, ("access",), ONE, f"where {grant.principal} sits is not known", *source)
         certain = strength if grant.external == "yes" else Interval(0.0, strength.hi)
         yield Tie(node, ("access",), certain, f"{grant.access} granted to {grant.principal}", source)
@@ -533,7 +576,8 @@ class _Makers:
             where = "/".join(part for part in (first.provider, first.account, first.region, first.kind) if part)
             source = (("call", first.call), ("cause", f"{first.cause}: {first.message}"), ("scope", where))
             channels: tuple[Channel, ...] = ("access",) if what == "log" else CHANNELS
-            label = f"{len(gaps)} parts of {provider or 'the organisation'} not seen, such as {where}"
+            parts = f"{len(gaps)} parts" if len(gaps) > 1 else "a part"
+            label = f"{parts} of {provider or 'the organisation'} not seen, such as {where}"
             yield Group(
                 name=f"gap:{provider}:{what}:{'control' if control else 'data'}",
                 example=where,
@@ -542,7 +586,7 @@ class _Makers:
                 holds=tuple((name, UNKNOWN) for name in (facility if control else declared)),
                 keys=_NO_KEY_SEEN,
                 in_use="unknown",
-                ties=(Tie(ANYWHERE, channels, UNKNOWN, label, source),),
+                ties=(Tie(ANYWHERE, channels, UNKNOWN, label, source, gap=True),),
                 source=source,
             )
 
@@ -551,6 +595,11 @@ class _Makers:
 class _Period:
     start: dt.date | None
     end: dt.date | None
+
+
+def _principal(provider: str, account: str, name: str) -> Node_:
+    """An identity's node; a bare name such as ``root`` is another one in every account."""
+    return ("principal", name if any(sign in name for sign in ":@/") else f"{provider}/{account}/{name}")
 
 
 def _reason(strength: Strength) -> tuple[tuple[str, str], ...]:
@@ -580,7 +629,7 @@ def _register_entities(rows: Iterable[EntityRow]) -> dict[str, Entity]:
         found.setdefault(row.entity_id, []).append(row)
     kept: dict[str, Entity] = {}
     for key, items in found.items():
-        source = {"url": "https://register.invalid/", "says": items[0].source, "confidence": "medium"}
+        source = {"says": items[0].source, "confidence": "medium"}
         owners = [
             {"entity": item.owner_id, "share": item.share, "from": item.start, "to": item.end, "source": source}
             for item in items

@@ -80,3 +80,4 @@ class KindWords:
 
     content: Content = "data"
     in_use: InUse = "unknown"
+    account_wide: bool = False

@@ -6,12 +6,12 @@ jurisdictions. Not a probability, and not legal advice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from residency.graph import Group, Inputs, World, build
+from residency.graph import Group, Inputs, Tie, World, build
 from residency.interval import UNKNOWN, ZERO, Interval, maximum
 from residency.model import CHANNELS, Channel
 from residency.paths import attachment, reaches, tie_strength
@@ -22,7 +22,10 @@ from residency.trace import Leaf, Node, combine, leaf
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Cell", "Scores", "score"]
+__all__ = ["Cell", "Scores", "Tied", "score"]
+
+Tied = Literal["seen", "possible", "unseen"]
+_TIES: tuple[Tied, ...] = ("seen", "possible", "unseen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,9 @@ class Cell:
         The computation of ``seen``; None when it is zero.
     witness
         Names of the groups whose paths give the lower and the upper bound.
+    tie
+        Whether the data is tied to the jurisdiction, whatever its law: ``seen`` for certain, ``possible`` from what was
+        seen, or ``unseen`` when only a gap could hide a tie.
     """
 
     dataset: str
@@ -51,6 +57,7 @@ class Cell:
     trace: Node
     seen_trace: Node | None
     witness: tuple[str, ...]
+    tie: Tied
 
 
 @dataclass(frozen=True)
@@ -97,18 +104,26 @@ class Scores:
         return {(cell.dataset, cell.jurisdiction, cell.channel): cell for cell in self.cells}
 
     def top(self, jurisdiction: str, dataset: str | None = None) -> list[Cell]:
-        """Cells of a jurisdiction, highest seen upper bound first."""
+        """Cells of a jurisdiction: certain ties first, then highest upper bound from what was seen."""
         found = [
             cell
             for cell in self.cells
             if cell.jurisdiction == jurisdiction and (dataset is None or cell.dataset == dataset)
         ]
         return sorted(
-            found, key=lambda cell: (-cell.seen.hi, -cell.seen.lo, -cell.value.hi, cell.dataset, cell.channel)
+            found,
+            key=lambda cell: (
+                _TIES.index(cell.tie),
+                -cell.seen.hi,
+                -cell.seen.lo,
+                -cell.value.hi,
+                cell.dataset,
+                cell.channel,
+            ),
         )
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row a cell: service, data_class, jurisdiction, channel, lo, hi, seen_lo, seen_hi, band, witness."""
+        """One row a cell: service, data_class, jurisdiction, channel, lo, hi, seen_lo, seen_hi, band, tie, witness."""
         import pandas as pd
 
         judgement = self.inputs.judgement
@@ -124,6 +139,7 @@ class Scores:
                     "seen_lo": cell.seen.lo,
                     "seen_hi": cell.seen.hi,
                     "band": judgement.band(cell.value.hi).name,
+                    "tie": cell.tie,
                     "witness": " | ".join(cell.witness),
                 }
                 for cell in self.cells
@@ -138,14 +154,15 @@ class Scores:
                 "seen_lo",
                 "seen_hi",
                 "band",
+                "tie",
                 "witness",
             ],
         )
 
 
-def score(inputs: Inputs, *, grouped: bool = True) -> Scores:
-    """Compute every cell for the day of the inputs; ``grouped`` as for `residency.graph.build`."""
-    world = build(inputs, grouped=grouped)
+def score(inputs: Inputs, *, grouped: bool = True, also: Iterable[str] = ()) -> Scores:
+    """Compute every cell for the day of the inputs; ``grouped`` and ``also`` as for `residency.graph.build`."""
+    world = build(inputs, grouped=grouped, also=also)
     reach = reaches(world)
     law = _Law(inputs)
     datasets = sorted({dataset.id for dataset in inputs.config.datasets()})
@@ -153,9 +170,9 @@ def score(inputs: Inputs, *, grouped: bool = True) -> Scores:
     cells: list[Cell] = []
     for channel in CHANNELS:
         for code in world.universe:
-            tied = _tied(world, holds, channel, code, reach[channel], law)
+            tied, seen = _tied(world, holds, channel, code, reach[channel], law)
             for dataset in datasets:
-                cell = _cell(dataset, code, channel, tied, reach[channel], law)
+                cell = _cell(dataset, code, channel, tied, seen, reach[channel], law)
                 if cell is not None:
                     cells.append(cell)
     cells.sort(key=lambda cell: (cell.dataset, cell.jurisdiction, cell.channel))
@@ -231,49 +248,76 @@ class _Tied:
     """A group with A·V towards one jurisdiction on one channel."""
 
     group: Group
+    ties: tuple[Tie, ...]
     strength: Interval
     holds: Mapping[str, Interval]
 
 
 def _tied(
     world: World, holds: Mapping[str, Mapping[str, Interval]], channel: Channel, code: str, reach: Any, law: _Law
-) -> list[_Tied]:
-    found = []
+) -> tuple[list[_Tied], list[_Tied]]:
+    """Groups with any tie, and the same without what stands for gaps."""
+    every, seen = [], []
     for group in world.groups:
-        tie = tie_strength(group.ties, channel, code, reach)
-        if tie.hi > 0:
-            readable = law.readability(group, code, channel).value
-            strength = Interval(tie.lo * readable.lo, tie.hi * readable.hi)
-            found.append(_Tied(group, strength, holds[group.name]))
-    return found
+        whole = _one(group, group.ties, holds[group.name], channel, code, reach, law)
+        if whole is None:
+            continue
+        every.append(whole)
+        ties = tuple(tie for tie in group.ties if not tie.gap)
+        part = whole if ties == group.ties else _one(group, ties, holds[group.name], channel, code, reach, law)
+        if part is not None and not group.gap:
+            seen.append(part)
+    return every, seen
 
 
-def _cell(dataset: str, code: str, channel: Channel, tied: list[_Tied], reach: Any, law: _Law) -> Cell | None:
-    holding = [(item, item.holds[dataset]) for item in tied if item.holds.get(dataset, ZERO) != ZERO]
-    if not holding:
+def _one(
+    group: Group,
+    ties: tuple[Tie, ...],
+    holds: Mapping[str, Interval],
+    channel: Channel,
+    code: str,
+    reach: Any,
+    law: _Law,
+) -> _Tied | None:
+    tie = tie_strength(ties, channel, code, reach)
+    if tie.hi <= 0:
         return None
-    node, witness = _exposure(dataset, code, channel, holding, reach, law)
+    readable = law.readability(group, code, channel).value
+    return _Tied(group, ties, Interval(tie.lo * readable.lo, tie.hi * readable.hi), holds)
+
+
+_Holding = list[tuple[_Tied, Interval]]
+
+
+def _cell(
+    dataset: str, code: str, channel: Channel, tied: list[_Tied], seen: list[_Tied], reach: Any, law: _Law
+) -> Cell | None:
+    def holding(items: list[_Tied]) -> _Holding:
+        return [(item, item.holds[dataset]) for item in items if item.holds.get(dataset, ZERO) != ZERO]
+
+    every, without = holding(tied), holding(seen)
+    if not every:
+        return None
+    node, witness = _exposure(dataset, code, channel, every, reach, law)
     if node.value.hi <= 0:
         return None
-    without = [pair for pair in holding if not pair[0].group.gap]
-    if len(without) == len(holding):
-        seen: Node | None = node
-    else:
-        seen = _exposure(dataset, code, channel, without, reach, law)[0] if without else None
+    part = node if without == every else _exposure(dataset, code, channel, without, reach, law)[0] if without else None
+    certain = any(item.strength.lo * held.lo > 0 for item, held in without)
     return Cell(
-        dataset,
-        code,
-        channel,
-        node.value.scale(100),
-        seen.value.scale(100) if seen else ZERO,
-        node,
-        seen,
-        tuple(dict.fromkeys(item.group.name for item in witness)),
+        dataset=dataset,
+        jurisdiction=code,
+        channel=channel,
+        value=node.value.scale(100),
+        seen=part.value.scale(100) if part else ZERO,
+        trace=node,
+        seen_trace=part,
+        witness=tuple(dict.fromkeys(item.group.name for item in witness)),
+        tie="seen" if certain else "possible" if without else "unseen",
     )
 
 
 def _exposure(
-    dataset: str, code: str, channel: Channel, holding: list[tuple[_Tied, Interval]], reach: Any, law: _Law
+    dataset: str, code: str, channel: Channel, holding: _Holding, reach: Any, law: _Law
 ) -> tuple[Node, list[_Tied]]:
     def bounds(pair: tuple[_Tied, Interval]) -> tuple[float, float, str]:
         item, held = pair
@@ -291,7 +335,7 @@ def _exposure(
             combine(
                 "product",
                 f"{group.example}{many}",
-                [h, attachment(group.ties, channel, code, reach), law.readability(group, code, channel)],
+                [h, attachment(item.ties, channel, code, reach), law.readability(group, code, channel)],
             )
         )
     rest = len(holding) - len(chosen)

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from residency.errors import InputError
 from residency.graph import Inputs
 from residency.interval import ZERO, Interval
-from residency.inventory.tables import Placement, Rows
+from residency.inventory.tables import Key, Placement, Rows
 from residency.model import CUSTODIES, Custody
 from residency.scoring import Scores, score
 
@@ -67,13 +67,10 @@ def set_custody(store_id: str, custody: Custody, manager_country: str = "") -> E
 
     def edit(rows: Rows) -> Rows:
         _known(rows, store_id)
-        changed = [
-            dataclasses.replace(row, custody=custody, manager_country=manager_country, evidence="what if")
-            if row.store_id == store_id
-            else row
-            for row in rows["keys"]
-        ]
-        return _with(rows, keys=changed)
+        store = next(row for row in rows["stores"] if row.store_id == store_id)
+        origin = {name: getattr(store, name) for name in ("provider", "account", "region", "kind", "call", "seen_at")}
+        new = Key(**origin, store_id=store_id, custody=custody, manager_country=manager_country, evidence="what if")
+        return _with(rows, keys=[row for row in rows["keys"] if row.store_id != store_id] + [new])
 
     return edit
 
@@ -97,7 +94,9 @@ def what_if(inputs: Inputs, edits: Iterable[Edit]) -> tuple[Scores, Scores]:
     rows = inputs.rows
     for edit in edits:
         rows = edit(rows)
-    return score(inputs), score(dataclasses.replace(inputs, rows=rows))
+    before = score(inputs)
+    after = score(dataclasses.replace(inputs, rows=rows), also=before.world.universe)
+    return score(inputs, also=after.world.universe), after
 
 
 def compare(before: Scores, after: Scores, *, seen: bool = True) -> list[Delta]:

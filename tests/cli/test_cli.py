@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 import worlds
+
 from residency.cli import main
 from residency.inventory.snapshot import write_snapshot
 from residency.inventory.tables import Label, Sweep, Unit
@@ -226,7 +226,15 @@ def test_diff_evaluate_whatif_and_report(project: Path, run: Run) -> None:
     code, out, _ = run("diff", "snapshots/2026-10-31", "snapshots/2026-11-02", "--format", "json")
     assert code == 0
     assert {"added", "removed"} <= {row["change"] for row in json.loads(out)}
-    arguments = ("evaluate", "snapshots/2026-10-31", "snapshots/2026-11-02", "--from", "2025-11-01", "--to", "2026-11-01")
+    arguments = (
+        "evaluate",
+        "snapshots/2026-10-31",
+        "snapshots/2026-11-02",
+        "--from",
+        "2025-11-01",
+        "--to",
+        "2026-11-01",
+    )
     code, out, _ = run(*arguments)
     assert code == 0
     assert "Changes in foreign systems" in out
@@ -269,7 +277,8 @@ def test_law_commands_print_flat_json(run: Run) -> None:
     assert code == 0
     fields = "country instrument_id title_en title_original citation kind in_force_from in_force_to fact_key attributes"
     assert list(rows[0]) == [*fields.split(), "says", "source_url", "confidence"]
-    assert {row["country"] for row in rows} >= set("JP US CN HK TW KR SG VN IN TH GB DE FR IE NL AU".split())
+    asked_for = "JP US CN HK TW KR SG VN IN TH GB DE FR IE NL AU"
+    assert {row["country"] for row in rows} >= {*asked_for.split()}
     code, out, _ = run("law", "changes", "--from", "2021-10-22", "--format", "json")
     assert json.loads(out)
     code, out, _ = run("law", "show", "us", "--as-of", "2024-01-01")

@@ -55,10 +55,12 @@ def explain(
         )
         return
     line(
-        f"{inputs.jurisdictions.name(code)} ({code}): {terminal(cell.dataset)} by {cell.channel}, as of {inputs.as_of}"
+        f"{inputs.jurisdictions.name(code)} ({code}): {terminal(cell.dataset)} by {cell.channel}, "
+        f"tie {cell.tie}, as of {inputs.as_of}"
     )
     line(
-        f"score {cell.seen.lo:.1f} to {cell.seen.hi:.1f} from what was seen; up to {cell.value.hi:.1f} with what was not"
+        f"score {cell.seen.lo:.1f} to {cell.seen.hi:.1f} from what was seen; "
+        f"up to {cell.value.hi:.1f} with what was not"
     )
     line()
     for level, text in render(trace, depth):

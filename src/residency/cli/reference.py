@@ -25,7 +25,9 @@ def commands_page() -> str:
         options = [parameter for parameter in item.params if parameter.name not in {"help", "version"}]
         for parameter in options:
             # the long name where there is one, the placeholder for an argument
-            called = ", ".join(parameter.opts) if parameter.param_type_name == "option" else (parameter.name or "").upper()
+            called = (
+                ", ".join(parameter.opts) if parameter.param_type_name == "option" else (parameter.name or "").upper()
+            )
             text = getattr(parameter, "help", "") or ""
             lines.append(f"- `{called}`: {text}" if text else f"- `{called}`")
         if options:

@@ -1,8 +1,9 @@
 """Store kinds as data: how to list a kind, what to ask about each store, and how to read the answers.
 
-``providers/<id>/kinds.yaml`` holds them. Every expression is JMESPath over a *record*: the listed item (a scalar becomes
-``{item: …}``) with each detail answer merged in under its ``into`` name, plus ``ctx`` with ``provider account region
-partition``. Inside ``each``, an expression sees one element (a scalar as ``item``) and the whole record as ``root``.
+``providers/<id>/kinds.yaml`` holds them. Every expression is JMESPath over a *record*: the listed item (a scalar
+becomes ``{item: …}``) with each detail answer merged in under its ``into`` name, plus ``ctx`` with ``provider``,
+``account``, ``region`` and ``partition``. Inside ``each``, an expression sees one element (a scalar as ``item``) and the
+whole record as ``root``.
 In ``args``, text that starts with ``@`` is an expression over the record; any other text is meant literally.
 """
 
@@ -99,7 +100,7 @@ class GrantRule(StrictModel):
     """Who else can reach a store. Exactly one source of the four.
 
     ``policy``: an AWS policy document, as text or object. ``bindings``: Google Cloud IAM bindings.
-    ``principals``: a list of identifiers, all of ``principal_kind`` (the words ``all``, ``*``, ``AllUsers`` are public).
+    ``principals``: a list of identifiers, all of ``principal_kind`` (``all``, ``*``, ``AllUsers`` are public).
     ``acl``: S3 grants with ``Grantee`` and ``Permission``.
     """
 
@@ -134,13 +135,15 @@ class Kind(StrictModel):
     ``content``: whether stores of the kind hold user content (``data``), only keys, secrets or settings
     (``control``), or move data without keeping it (``flow``). ``in_use``: whether the service itself handles
     plaintext (``plaintext``), only ciphertext (``ciphertext``), or this is not known.
-    ``ask_once``: global services are listed once per account, in the partition's home region.
+    ``scope``: global services are listed once per account, in the partition's home region. ``account_wide``: a grant on
+    a store of this kind reaches every store of its account.
     """
 
     holds: str = Field(min_length=1)
     content: Literal["data", "control", "flow"] = "data"
     in_use: Literal["plaintext", "ciphertext", "unknown"] = "plaintext"
     scope: Literal["regional", "global"] = "regional"
+    account_wide: bool = False
     list_: Call = Field(alias="list")
     detail: list[Call] = Field(default_factory=list)
     id: str

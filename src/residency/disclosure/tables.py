@@ -1,7 +1,8 @@
 """The country tables of the published policy, each row with what it rests on.
 
-Axes follow 電気通信事業法施行規則 22条の2の23 三号: where the equipment is (ロ(1), ロ(2)), where the contractor is (ハ), where
-the provider of a storage service is (ニ); and APPI art. 32 with 施行令 10条 (外的環境の把握). One flow may stand on several.
+Axes follow 電気通信事業法施行規則 22条の2の23 三号: where the equipment is (ロ(1), ロ(2)),
+where the contractor is (ハ), where the provider of a storage service is (ニ); and APPI art. 32 with 施行令 10条 (外的環境の把握).
+One flow may stand on several.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ __all__ = ["AXES", "Axis", "Block", "Policy", "PolicyRow", "policy"]
 Axis = Literal["equipment", "equipment-third-party", "contractors", "storage-providers", "environment"]
 AXES: tuple[Axis, ...] = ("equipment", "equipment-third-party", "contractors", "storage-providers", "environment")
 Certainty = Literal["seen", "possible"]
+JOINT = "; "
+"""Between names of legal persons, which hold commas themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class PolicyRow:
     code
         Alpha-2 code, ``EU``, or ``ZZ`` for a country that cannot be told.
     party
-        The third party's name, where the axis names one.
+        The third parties' names, where the axis names any, joined with `JOINT`.
     services
         Ids of services concerned, sorted.
     roles
@@ -252,22 +255,22 @@ def _active(item: Contractor, day: dt.date) -> bool:
 
 
 def _rows(findings: Iterable[_Finding], axis: Axis, inputs: Inputs) -> tuple[PolicyRow, ...]:
-    by_party = axis in {"equipment-third-party", "contractors", "storage-providers"}
+    """One row a country; one a party where the country is not known, and for contractors, whose work differs."""
     grouped: dict[tuple[str, str], list[_Finding]] = {}
     for item in findings:
-        if axis == "equipment-third-party" or item.code != UNBOUNDED or by_party:
-            grouped.setdefault((item.code, item.party if by_party else ""), []).append(item)
-    return tuple(_row(axis, code, party, items, inputs) for (code, party), items in sorted(grouped.items()))
+        apart = axis == "contractors" or item.code == UNBOUNDED
+        grouped.setdefault((item.code, item.party if apart else ""), []).append(item)
+    return tuple(_row(axis, code, items, inputs) for (code, _), items in sorted(grouped.items()))
 
 
-def _row(axis: Axis, code: str, party: str, items: list[_Finding], inputs: Inputs) -> PolicyRow:
+def _row(axis: Axis, code: str, items: list[_Finding], inputs: Inputs) -> PolicyRow:
     reasons = list(dict.fromkeys(item.because for item in items))
     shown = reasons[:5] + ([f"and {len(reasons) - 5} more"] if len(reasons) > 5 else [])
     system, english, japanese, links = _law(code, inputs)
     return PolicyRow(
         axis=axis,
         code=code,
-        party=party,
+        party=JOINT.join(sorted({item.party for item in items if item.party})),
         services=tuple(sorted(frozenset().union(*(item.services for item in items)))),
         roles=tuple(sorted({item.role for item in items})),
         certainty="seen" if any(item.certainty == "seen" for item in items) else "possible",
@@ -310,7 +313,7 @@ def _gaps(inputs: Inputs) -> Iterator[str]:
             continue  # counted with its unit
         where = gap.store_id or "/".join(part for part in (gap.provider, gap.account, gap.region, gap.kind) if part)
         yield f"{where}: {gap.field} {gap.cause} ({gap.message})"
-    if not inputs.rows["contractors"]:
+    if not inputs.rows["contractors"] and inputs.config.contractors is None:
         yield "no contractor register was read"
     known = {holding.store_id for holding in inputs.holdings if holding.held != "unknown"}
     unclassified = {store.store_id for store in inputs.rows["stores"]} - known

@@ -100,10 +100,8 @@ class Exposure:
 
 
 def tie(cell: Cell) -> Tie:
-    """How sure a path is; the lower bound of the last factor, the best path, does not depend on any law."""
-    if cell.seen_trace is None or cell.seen.hi <= 0:
-        return "gaps" if cell.value.hi > 0 else "none"
-    return "seen" if cell.seen_trace.children[-1].value.lo > 0 else "possible"
+    """How sure a path is, in the page's words; it does not depend on any law."""
+    return "gaps" if cell.tie == "unseen" else cell.tie
 
 
 def band_of(scores: Scores, value: float) -> tuple[str, int]:
