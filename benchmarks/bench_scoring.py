@@ -82,7 +82,7 @@ def main() -> None:
             base = base or end - start
             print(
                 f"{title}: {stores:>7} stores, {len(scores.world.groups):>5} groups, {len(scores.cells):>4} cells: "
-                f"classify {middle - start:6.2f} s, score {end - middle:6.2f} s, {(end - start) / base:6.1f} x the first"
+                f"classify {middle - start:.2f} s, score {end - middle:.2f} s, {(end - start) / base:.1f} x the first"
             )
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 

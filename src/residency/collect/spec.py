@@ -2,8 +2,8 @@
 
 ``providers/<id>/kinds.yaml`` holds them. Every expression is JMESPath over a *record*: the listed item (a scalar
 becomes ``{item: …}``) with each detail answer merged in under its ``into`` name, plus ``ctx`` with ``provider``,
-``account``, ``region`` and ``partition``. Inside ``each``, an expression sees one element (a scalar as ``item``) and the
-whole record as ``root``.
+``account``, ``region`` and ``partition``. Inside ``each``, an expression sees one element (a scalar as ``item``) and
+the whole record as ``root``.
 In ``args``, text that starts with ``@`` is an expression over the record; any other text is meant literally.
 """
 

@@ -1,8 +1,8 @@
 """The country tables of the published policy, each row with what it rests on.
 
 Axes follow 電気通信事業法施行規則 22条の2の23 三号: where the equipment is (ロ(1), ロ(2)),
-where the contractor is (ハ), where the provider of a storage service is (ニ); and APPI art. 32 with 施行令 10条 (外的環境の把握).
-One flow may stand on several.
+where the contractor is (ハ), where the provider of a storage service is (ニ);
+and APPI art. 32 with 施行令 10条 (外的環境の把握). One flow may stand on several.
 """
 
 from __future__ import annotations
