@@ -251,12 +251,18 @@ class Jurisdictions(Mapping[str, Jurisdiction]):
         """Everything that begins or ends on a day in ``start <= day < end``, in order of date and country."""
         return sorted(
             (change for change in self._all_changes if start <= change.date < end),
-            key=lambda change: (change.date, change.country, change.subject, change.change, change.value),
+            key=lambda change: (change.date, change.country, change.subject, change.change != "ends", change.value),
         )
 
     @cached_property
     def _all_changes(self) -> list[LawChange]:
         return [change for item in self._files.values() for change in _changes(item)]
+
+
+def _read_at(entry: object) -> str | None:
+    """The page on which a fact was read, where it is not the instrument's own."""
+    cites = getattr(entry, "cite", None)
+    return cites[0].source if cites else None
 
 
 def _changes(item: Jurisdiction) -> Iterator[LawChange]:
@@ -270,7 +276,7 @@ def _changes(item: Jurisdiction) -> Iterator[LawChange]:
             value=value,
             instrument_id=ref,
             title_en=instrument.title.en if instrument else None,
-            source_url=instrument.url if instrument else None,
+            source_url=_read_at(entry) or (instrument.url if instrument else None),
             confidence=getattr(entry, "confidence", None),
             note=entry.note,
         )

@@ -8,8 +8,8 @@ and APPI art. 32 with 施行令 10条 (外的環境の把握). One flow may stan
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from residency.classify import Held
@@ -147,32 +147,41 @@ def _stored(inputs: Inputs) -> Iterator[_Finding]:
         if holding.held != "no":
             held.setdefault(holding.store_id, {})[holding.dataset] = holding.held
     names = {store.store_id: store.name for store in inputs.rows["stores"]}
-    providers: dict[tuple[str, str], tuple[frozenset[str], Certainty, str]] = {}
+    providers: dict[tuple[str, str], dict[tuple[str, Certainty], str]] = {}
     for row in inputs.rows["placements"]:
         datasets = held.get(row.store_id)
         if not datasets:
             continue
-        services = frozenset(name.split("/", 1)[0] for name in datasets)
-        certain: Certainty = "seen" if "yes" in datasets.values() else "possible"
         found = inputs.providers.locate(row.location_provider, row.location or None, inputs.as_of)
         because = (
             f"{names.get(row.store_id, row.store_id)}: {row.role} at {row.location or 'a place not known'} ({row.call})"
         )
-        for code in sorted(found.countries):
-            if code == UNBOUNDED:
-                party = _provider_name(inputs, row.provider)
-                yield _Finding("equipment-third-party", code, party, services, row.role, certain, because)
-            else:
-                some = len(found.countries) > 1 and found.holds == "some"
-                yield _Finding("equipment", code, "", services, row.role, "possible" if some else certain, because)
-        key = (row.provider, found.operator or "")
-        before = providers.get(key)
-        merged = services | (before[0] if before else frozenset())
-        seen: Certainty = "seen" if certain == "seen" or (before and before[1] == "seen") else "possible"
-        providers[key] = (merged, seen, before[2] if before else because)
-    for (provider, operator), (services, certain, because) in sorted(providers.items()):
+        for services, certain in _services(datasets):
+            for code in sorted(found.countries):
+                if code == UNBOUNDED:
+                    party = _provider_name(inputs, row.provider)
+                    yield _Finding("equipment-third-party", code, party, services, row.role, certain, because)
+                else:
+                    some = len(found.countries) > 1 and found.holds == "some"
+                    yield _Finding("equipment", code, "", services, row.role, "possible" if some else certain, because)
+            for service in services:
+                used = providers.setdefault((row.provider, found.operator or ""), {})
+                used.setdefault((service, certain), because)
+    for (provider, operator), used in sorted(providers.items()):
         for code, party, why in _provider_seats(inputs, provider, operator):
-            yield _Finding("storage-providers", code, party, services, "storage service", certain, f"{why}; {because}")
+            for (service, certain), because in sorted(used.items()):
+                said = f"{why}; {because}"
+                yield _Finding("storage-providers", code, party, frozenset({service}), "storage service", certain, said)
+
+
+def _services(datasets: Mapping[str, Held]) -> Iterator[tuple[frozenset[str], Certainty]]:
+    """Services whose information a store holds for certain, and those whose it may hold besides."""
+    certain = frozenset(name.split("/", 1)[0] for name, value in datasets.items() if value == "yes")
+    possible = frozenset(name.split("/", 1)[0] for name in datasets) - certain
+    if certain:
+        yield certain, "seen"
+    if possible:
+        yield possible, "possible"
 
 
 def _provider_name(inputs: Inputs, provider: str) -> str:
@@ -255,12 +264,32 @@ def _active(item: Contractor, day: dt.date) -> bool:
 
 
 def _rows(findings: Iterable[_Finding], axis: Axis, inputs: Inputs) -> tuple[PolicyRow, ...]:
-    """One row a country; one a party where the country is not known, and for contractors, whose work differs."""
+    """One row a country; one a party where the country is not known, and for contractors, whose work differs.
+
+    Services that are only possibly concerned stand in a row of their own, so that no row says more than is known.
+    """
     grouped: dict[tuple[str, str], list[_Finding]] = {}
     for item in findings:
         apart = axis == "contractors" or item.code == UNBOUNDED
         grouped.setdefault((item.code, item.party if apart else ""), []).append(item)
-    return tuple(_row(axis, code, items, inputs) for (code, _), items in sorted(grouped.items()))
+    return tuple(
+        _row(axis, code, part, inputs) for (code, _), items in sorted(grouped.items()) for part in _parts(axis, items)
+    )
+
+
+def _parts(axis: Axis, items: list[_Finding]) -> Iterator[list[_Finding]]:
+    """The certain findings, and what the possible ones add to them."""
+    certain = [item for item in items if item.certainty == "seen"]
+    known: frozenset[str] = frozenset().union(*(item.services for item in certain))
+    if certain:
+        yield certain
+    more = [
+        replace(item, services=item.services - known)
+        for item in items
+        if item.certainty == "possible" and not (certain and (axis == "environment" or item.services <= known))
+    ]
+    if more:
+        yield more
 
 
 def _row(axis: Axis, code: str, items: list[_Finding], inputs: Inputs) -> PolicyRow:
