@@ -226,7 +226,10 @@ class AwsDriver:
         try:
             (answer,) = self._door.pages("", "sts", self._door.start(), "GetCallerIdentity", {})
         except CallError as error:
-            message = f"AWS does not accept the credentials ({error.refusal}); sign in again or name another profile"
+            if error.refusal.code in {"EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError"}:
+                message = f"AWS cannot be reached ({error.refusal}); check network, proxy and endpoint, then run again"
+            else:
+                message = f"AWS does not accept the credentials ({error.refusal}); sign in or name another profile"
             raise CredentialsError(message) from None
         partition, account = arn_part(answer.get("Arn"), "partition"), str(answer.get("Account") or "")
         if not partition or not account:

@@ -134,7 +134,7 @@ class SdkDoor:
         credentials = RefreshableCredentials.create_from_metadata(metadata(), metadata, "assume-role")
         with self._lock:
             session = self._session(account)
-            session._credentials = credentials  # type: ignore[attr-defined]  # botocore's own recipe; no public setter
+            vars(session)["_credentials"] = credentials  # botocore's own recipe; there is no public setter
 
     def start(self) -> str:
         """The region of the settings or the profile; otherwise the commercial partition's home."""

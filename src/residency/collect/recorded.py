@@ -224,7 +224,7 @@ def _is_named(service: str, name: str) -> bool:
         return True
     import botocore.session
 
-    return botocore.session.get_session().get_service_model(service).endpoint_prefix == name
+    return bool(botocore.session.get_session().get_service_model(service).endpoint_prefix == name)
 
 
 def _names(text: str, word: str) -> bool:
