@@ -108,7 +108,7 @@ def find(inputs: Inputs, scores: Scores, tables: Policy, published: bytes) -> Fi
     return Findings(
         countries=tuple(_countries(tables, differences)),
         copies=tuple(_copies(inputs)),
-        unbounded=tuple(row.party for row in third.rows),
+        unbounded=tuple(dict.fromkeys(row.party for row in third.rows)),
         mismatches=tuple(_mismatches(inputs)),
         chains=tuple(_chains(inputs.rows["contractors"])),
         outsiders=tuple(_outsiders(inputs)),
@@ -121,9 +121,11 @@ def find(inputs: Inputs, scores: Scores, tables: Policy, published: bytes) -> Fi
 
 def _countries(tables: Policy, differences: Iterable[Difference]) -> Iterator[Country]:
     missing = {item.code for item in differences if item.axis == "equipment" and item.kind == "missing"}
-    for row in tables.block("equipment").rows:
-        named = tuple(dict.fromkeys(text.split(": ", 1)[0] for text in row.because))
-        yield Country(row.code, row.code not in missing, row.certainty == "seen", named)
+    rows = tables.block("equipment").rows
+    for code in dict.fromkeys(row.code for row in rows):
+        own = [row for row in rows if row.code == code]
+        named = tuple(dict.fromkeys(text.split(": ", 1)[0] for row in own for text in row.because))
+        yield Country(code, code not in missing, any(row.certainty == "seen" for row in own), named)
 
 
 def _copies(inputs: Inputs) -> Iterator[Copy]:
