@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
+from residency.collect.boundary import Caught, boundary
 from residency.collect.grants import Scope
 from residency.collect.mapping import Asked, Failure, Record, map_record, search
 from residency.collect.places import Trouble, listing_gaps, pair_in, read_rows, unit_of
@@ -144,6 +145,10 @@ def trouble_of(error: Exception) -> Trouble:
     return Trouble("failed", code, f"no usable answer: {text}")
 
 
+def _trouble(caught: Caught) -> Trouble | None:
+    return None if caught.error is None else trouble_of(caught.error)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Subscription:
     """A subscription and who else manages it (Azure Lighthouse)."""
@@ -268,25 +273,26 @@ class AzureDriver:
         notes: list[str] = []
         if self.wanted:
             for name in self.wanted:
-                try:
+                with boundary() as caught:
                     seen[name] = _subscription(self.clients.subscriptions.subscriptions.get(name))
-                except Exception as error:  # noqa: BLE001 - the boundary: any error becomes a gap with its cause
-                    refused.append((name, trouble_of(error), "subscriptions.get"))
+                if caught.error is not None:
+                    refused.append((name, trouble_of(caught.error), "subscriptions.get"))
             return _Estate(tuple(sorted(seen.values())), tuple(refused), ())
         tenants: set[str] = set()
-        try:
+        with boundary() as caught:
             seen = {
                 item.subscription_id: _subscription(item) for item in self.clients.subscriptions.subscriptions.list()
             }
             tenants = {str(item.tenant_id) for item in self.clients.subscriptions.tenants.list() if item.tenant_id}
-        except Exception as error:  # noqa: BLE001 - the boundary
-            refused.append(("subscriptions", trouble_of(error), "subscriptions.list"))
+        if caught.error is not None:
+            refused.append(("subscriptions", trouble_of(caught.error), "subscriptions.list"))
         for tenant in sorted(tenants):
-            try:
+            below: list[Any] = []
+            with boundary() as caught:
                 path = f"/providers/Microsoft.Management/managementGroups/{tenant}/{_DESCENDANTS}"
                 below = [item for page in self._pages(path) for item in page]
-            except Exception as error:  # noqa: BLE001 - the boundary
-                trouble = trouble_of(error)
+            if caught.error is not None:
+                trouble = trouble_of(caught.error)
                 notes.append(
                     f"tenant {tenant}: other subscriptions may exist, its root management group: {trouble.message}"
                 )
@@ -321,14 +327,14 @@ class AzureDriver:
     def _allowed(self, account: str) -> tuple[list[Any] | Trouble, int]:
         """What the caller may do on the subscription."""
         calls = 0
-        try:
-            found: list[Any] = []
+        found: list[Any] = []
+        with boundary() as caught:
             for page in self._pages(f"/subscriptions/{account}/providers/{_PERMISSIONS}"):
                 calls += 1
                 found += page
-            return found, calls
-        except Exception as error:  # noqa: BLE001 - the boundary
-            return trouble_of(error), calls + 1
+        if caught.error is not None:
+            return trouble_of(caught.error), calls + 1
+        return found, calls
 
     def _query(
         self, accounts: list[str], query: str
@@ -339,7 +345,7 @@ class AzureDriver:
         found: dict[str, dict[str, dict[str, Any]]] = {}
         token: str | None = None
         calls = seen = 0
-        try:
+        with boundary() as caught:
             while True:
                 calls += 1
                 options = QueryRequestOptions(result_format="objectArray", top=PAGE, skip_token=token)
@@ -360,23 +366,21 @@ class AzureDriver:
                     message = f"Resource Graph counted {answer.total_records} rows and gave {seen}"
                     return found, Trouble("failed", "truncated", message), calls
                 return found, None, calls
-        except Exception as error:  # noqa: BLE001 - the boundary
-            return found, trouble_of(error), calls
+        return found, _trouble(caught), calls
 
     def _list(self, kind: Kind, account: str) -> tuple[dict[str, dict[str, Any]], Trouble | None, int]:
         """The provider's own list, where Resource Graph refused."""
         found: dict[str, dict[str, Any]] = {}
         calls = 0
         url = f"{(kind.list_.path or '').format(subscription=account)}?api-version={kind.list_.api_version}"
-        try:
+        with boundary() as caught:
             for page in self._pages(url):
                 calls += 1
                 for item in page:
                     row = normal(item)
                     found[row["id"]] = row
-            return found, None, calls
-        except Exception as error:  # noqa: BLE001 - the boundary
-            return found, trouble_of(error), calls + 1
+        trouble = _trouble(caught)
+        return found, trouble, calls + (trouble is not None)
 
     def _stores(
         self,
@@ -430,7 +434,7 @@ class AzureDriver:
     def _once(self, path: str, read: dict[str, Any]) -> Any:
         """A body with all its pages, or the trouble; the same address is asked once in a job."""
         if path not in read:
-            try:
+            with boundary() as caught:
                 body = self._get(path)
                 link = body.get("nextLink") if isinstance(body, dict) else None
                 if not isinstance(body, dict):
@@ -438,8 +442,8 @@ class AzureDriver:
                 if link and isinstance(body.get("value"), list):
                     body = {**body, "value": [*body["value"], *(item for page in self._pages(link) for item in page)]}
                 read[path] = body
-            except Exception as error:  # noqa: BLE001 - the boundary
-                read[path] = trouble_of(error)
+            if caught.error is not None:
+                read[path] = trouble_of(caught.error)
         return read[path]
 
     def vaults(self) -> dict[str, tuple[str, str, str]]:

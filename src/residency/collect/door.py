@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from residency.collect.boundary import boundary
 from residency.collect.refusals import CallError, Refusal, classify
 from residency.collect.spec import Kind
 from residency.errors import ConfigError, CredentialsError, ResidencyError
@@ -108,14 +109,14 @@ class SdkDoor:
         """Every page of an answer, without the SDK's metadata."""
         if (service, operation) not in self._allowed:
             raise ResidencyError(f"{service}:{operation} is not among the read calls of this sweep and was not made")
-        try:
+        with boundary() as caught:
             client = self._client(account, service, region)
             for page in self._paged(client, operation, args):
                 yield {key: value for key, value in page.items() if key != "ResponseMetadata"}
-        except (CallError, ResidencyError):
-            raise
-        except Exception as error:  # the boundary: whatever the SDK raises becomes a refusal with its cause
-            raise self._refusal(error, service, region) from error
+        if isinstance(caught.error, CallError):
+            raise caught.error
+        if caught.error is not None:
+            raise self._refusal(caught.error, service, region) from caught.error
 
     def enter(self, account: str, fetch: Callable[[], dict[str, Any]]) -> None:
         """Use assumed credentials for an account; they renew themselves."""

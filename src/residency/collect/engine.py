@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
+from residency.collect.boundary import boundary
 from residency.collect.journal import Journal
 from residency.collect.plan import Driver, Job, Plan, UnitKey
 from residency.collect.resolve import resolve
@@ -189,12 +190,11 @@ def _run(
 
 def _answer(driver: Driver, job: Job, clock: Callable[[], dt.datetime]) -> Rows:
     started = clock()
-    try:
+    rows = Rows()
+    with boundary() as caught:
         rows = driver.run(job)
-    except ResidencyError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the boundary: a fault in a driver is a gap for the job's units, not the sweep's end
-        rows, message = Rows(), f"{type(error).__name__}: {error}"
+    if caught.error is not None:  # a fault in a driver is a gap for the job's units, not the sweep's end
+        rows, message = Rows(), f"{type(caught.error).__name__}: {caught.error}"
         rows.add(*(_failed(key, message, started, clock()) for key in job.units))
     return account_for(job, rows, started, clock())
 

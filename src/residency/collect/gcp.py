@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from residency.collect.boundary import boundary
 from residency.collect.grants import Scope
 from residency.collect.mapping import Asked, Failure, Record, map_record, search
 from residency.collect.places import Trouble, listing_gaps, pair_in, read_rows, unit_of
@@ -353,8 +354,7 @@ class GcpDriver:
 
         found = _Inventory()
         request = {"parent": place, "asset_types": list(types), "content_type": content, "page_size": PAGE}
-        error: Exception | None = None
-        try:
+        with boundary() as caught:
             found.calls += 1
             pages = self.clients.assets.list_assets(request=request, retry=self.clients.retry).pages
             for number, page in enumerate(pages):
@@ -362,16 +362,14 @@ class GcpDriver:
                 for asset in page.assets:
                     plain = _plain(asset)
                     found.assets.setdefault(plain["assetType"], []).append(plain)
-        except Exception as raised:  # noqa: BLE001 - the boundary: any error becomes a gap with its cause
-            error = raised
-        if isinstance(error, BadRequest) and len(types) > 1:
+        if isinstance(caught.error, BadRequest) and len(types) > 1:
             for one in types:  # one type the inventory refuses must not cost the others
                 part = self._list(place, [one], content)
                 found.calls += part.calls
                 found.troubles |= part.troubles
                 found.assets |= part.assets
-        elif error is not None:
-            found.troubles |= dict.fromkeys(types, trouble_of(error))
+        elif caught.error is not None:
+            found.troubles |= dict.fromkeys(types, trouble_of(caught.error))
         return found
 
     def _ask_service(
@@ -384,7 +382,7 @@ class GcpDriver:
         found: list[dict[str, Any]] = []
         calls = 0
         note = Failure(before.cause, before.message, "cloudasset.ListAssets IAM_POLICY", ("grants",))
-        try:
+        with boundary() as caught:
             while True:
                 calls += 1
                 body = self._get(host, url, parameters)
@@ -394,11 +392,12 @@ class GcpDriver:
                     short = _short(body)
                     return found, short, calls
                 parameters = {**parameters, "pageToken": token}
-        except Exception as error:  # noqa: BLE001 - the boundary
-            trouble = trouble_of(error, host.split(".")[0])
-            if trouble.code in {"404", "NOT_FOUND", "notFound"} and kind.list_.items == "@":
-                return found, None, calls
-            return found, trouble, calls
+        if caught.error is None:
+            return found, None, calls
+        trouble = trouble_of(caught.error, host.split(".")[0])
+        if trouble.code in {"404", "NOT_FOUND", "notFound"} and kind.list_.items == "@":
+            return found, None, calls
+        return found, trouble, calls
 
     def _get(self, host: str, path: str, parameters: Mapping[str, str]) -> Any:
         from google.api_core import exceptions
@@ -440,11 +439,11 @@ class GcpDriver:
                 message = f"cannot ask {name}: the item has no {', '.join(missing)}"
                 failed[detail.into] = Failure("malformed", message, name, tuple(detail.gives))
                 continue
-            try:
-                calls += 1
+            calls += 1
+            with boundary() as caught:
                 record.data[detail.into] = self._get(detail.service or "", (detail.path or "").format(**values), {})
-            except Exception as error:  # noqa: BLE001 - the boundary
-                trouble = trouble_of(error, (detail.service or "").split(".")[0])
+            if caught.error is not None:
+                trouble = trouble_of(caught.error, (detail.service or "").split(".")[0])
                 if trouble.code in detail.absent:
                     record.data[detail.into] = None
                 else:
@@ -517,10 +516,10 @@ class _Walk:
         return tuple(sorted(self.projects.values()))
 
     def _all(self, operation: str, place: str, ask: Callable[[], Iterable[Any]]) -> Iterator[Any]:
-        try:
+        with boundary() as caught:
             yield from ask()
-        except Exception as error:  # noqa: BLE001 - the boundary
-            trouble = trouble_of(error, "cloudresourcemanager")
+        if caught.error is not None:
+            trouble = trouble_of(caught.error, "cloudresourcemanager")
             if trouble.status == "disabled":
                 trouble = Trouble("failed", trouble.code, f"the Resource Manager API is not enabled: {trouble.message}")
             note = replace(trouble, message=f"{place}: {trouble.message}")

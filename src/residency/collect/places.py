@@ -41,7 +41,7 @@ def fold(catalogue: Providers, provider: str, name: str) -> tuple[str, str]:
     Takes full resource names (``projects/p/instanceConfigs/nam3``, a zone's URL), looks in the service's own name space
     first and in the cloud's after it: a bucket may lie in a plain region.
     """
-    short = name.strip().rstrip("/").rsplit("/", 1)[-1]
+    short = name.strip().rstrip("/").rsplit("/", 1)[-1].strip()
     spaces = [provider]
     if provider in catalogue and (root := catalogue.root(provider).id) != provider:
         spaces.append(root)
