@@ -524,3 +524,12 @@ def test_a_refusal_has_the_form_of_its_protocol(service: str, content_type: str,
     body = refusal_body(service, content_type, "no <way>")[1].decode()
     assert body.startswith(starts)
     assert ("no &lt;way&gt;" in body) != body.startswith("{")
+
+
+def test_the_readmes_python_runs_on_the_demo(demo: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```python\n(.*?)```", readme, re.S)
+    monkeypatch.chdir(demo.folder.parent)
+    names: dict[str, Any] = {}
+    exec(compile(snippet, "README.md", "exec"), names)
+    assert not names["scores"].to_pandas().empty
