@@ -14,6 +14,7 @@ from residency.cli import (
     disclose,
     evaluate,
     explain,
+    importing,
     init,
     law,
     providers,
@@ -59,6 +60,7 @@ def build_app() -> typer.Typer:
     app.command("demo")(demo.demo)
     app.command("init")(init.init)
     app.command("sweep")(sweep.sweep)
+    app.command("import")(importing.import_)
     app.command("contractors")(registers.contractors)
     app.command("logs")(registers.logs)
     app.command("assess")(assess.assess)

@@ -85,7 +85,7 @@ def summary(rows: Rows, target: Path) -> None:
 
     counted = coverage(rows["units"], rows["gaps"])
     statuses = ", ".join(f"{count} {status}" for status, count in counted.statuses)
-    line(f"{target}: {len(rows['stores'])} stores in {len(rows['units'])} units ({statuses or 'no cloud in scope'})")
+    line(f"{target}: {len(rows['stores'])} stores in {len(rows['units'])} units ({statuses or 'none swept'})")
     if not rows["gaps"]:
         line("nothing was left unseen")
         return

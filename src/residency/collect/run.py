@@ -21,7 +21,7 @@ from residency.inventory.tables import Gap, Rows, Sweep
 from residency.jurisdictions import Jurisdictions
 from residency.providers import Providers
 
-__all__ = ["collect", "drivers_for", "scope_of"]
+__all__ = ["collect", "drivers_for", "recorded_sweep", "scope_of"]
 
 
 def scope_of(config: Config) -> dict[str, Any]:
@@ -149,19 +149,39 @@ def collect(
     if config.logs:
         rows.extend(_logs(config, base, providers, started, tell))
     rows.extend(sweep(drivers, journal, providers, scope=scope, workers=workers, progress=progress, clock=now))
-    finished = now()
-    name = hashlib.sha256(f"{started.isoformat()} {scope}".encode()).hexdigest()[:12]
-    rows.add(
-        Sweep(
-            sweep_id=name,
-            started_at=started,
-            finished_at=finished,
-            scope=scope,
-            tool_version=_version(),
-            catalogue=max((item.reviewed.isoformat() for item in providers.values()), default=""),
-        )
-    )
+    rows.add(_sweep(started, now(), scope, providers))
     return rows
+
+
+def _sweep(started: dt.datetime, finished: dt.datetime, scope: str, providers: Providers) -> Sweep:
+    return Sweep(
+        sweep_id=hashlib.sha256(f"{started.isoformat()} {scope}".encode()).hexdigest()[:12],
+        started_at=started,
+        finished_at=finished,
+        scope=scope,
+        tool_version=_version(),
+        catalogue=max((item.reviewed.isoformat() for item in providers.values()), default=""),
+    )
+
+
+def recorded_sweep(rows: Rows, provider: str, account: str, seen_at: dt.datetime, providers: Providers) -> None:
+    """Add what makes rows of recorded answers a sweep: its own row, and the gap that nothing else was asked."""
+    scope = json.dumps({"recorded": provider, "account": account}, sort_keys=True)
+    message = "read from recorded answers: what they do not hold was not asked"
+    rows.add(
+        _sweep(seen_at, seen_at, scope, providers),
+        Gap(
+            provider=provider,
+            account=account,
+            region="",
+            kind="",
+            call="import",
+            seen_at=seen_at,
+            field="scope",
+            cause="skipped",
+            message=message,
+        ),
+    )
 
 
 def _logs(config: Config, base: Path, providers: Providers, now: dt.datetime, tell: Callable[[Progress], None]) -> Rows:

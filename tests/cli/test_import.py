@@ -1,0 +1,102 @@
+"""``residency import``: recorded answers become a snapshot, and what they do not hold a gap."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from residency.cli import main
+from residency.inventory.snapshot import open_snapshot
+
+
+def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stopped:
+        main(list(arguments))
+    out, err = capsys.readouterr()
+    return int(stopped.value.code or 0), out, err
+
+
+def _write(file: Path, content: Any) -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_aws_answers_are_read_by_the_real_driver(capsys: pytest.CaptureFixture[str]) -> None:
+    url = "https://us-west-2.queue.amazonaws.com/111122223333/jobs"
+    arn = "arn:aws:sqs:us-west-2:111122223333:jobs"
+    _write(Path("answers/sqs.ListQueues_1.json"), {"status_code": 200, "data": {"QueueUrls": [url]}})
+    attributes = {"QueueArn": arn, "SqsManagedSseEnabled": "true"}
+    _write(Path("answers/sqs.GetQueueAttributes_1.json"), {"status_code": 200, "data": {"Attributes": attributes}})
+    call = ["import", "answers", "--provider", "aws", "--account", "111122223333", "--region", "us-west-2"]
+    code, out, err = _run(capsys, *call, "--out", "snap")
+    assert code == 0, err
+    rows = open_snapshot(Path("snap")).rows()
+    assert [(row.store_id, row.kind) for row in rows["stores"]] == [(arn, "aws.sqs.queue")]
+    assert {row.location for row in rows["placements"]} == {"us-west-2"}
+    statuses = {row.kind: row.status for row in rows["units"]}
+    assert statuses["aws.s3.bucket"] == "failed"
+    assert "not seen" in out
+
+
+def test_google_assets_are_read(capsys: pytest.CaptureFixture[str]) -> None:
+    asset = {
+        "name": "//storage.googleapis.com/media",
+        "asset_type": "storage.googleapis.com/Bucket",
+        "resource": {"location": "asia-northeast1", "data": {"name": "media", "location": "ASIA-NORTHEAST1"}},
+    }
+    _write(Path("assets.json"), [asset])
+    code, _, err = _run(capsys, "import", "assets.json", "--provider", "gcp", "--account", "p", "--out", "snap")
+    assert code == 0, err
+    rows = open_snapshot(Path("snap")).rows()
+    assert [row.name for row in rows["stores"]] == ["media"]
+    assert any("not asked" in row.message for row in rows["gaps"])
+
+
+def test_azure_lists_are_read(capsys: pytest.CaptureFixture[str]) -> None:
+    account = {
+        "id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/media",
+        "name": "media",
+        "type": "Microsoft.Storage/storageAccounts",
+        "location": "japaneast",
+        "sku": {"name": "Standard_GRS"},
+        "properties": {"primaryLocation": "japaneast", "secondaryLocation": "japanwest"},
+    }
+    _write(Path("list.json"), {"value": [account]})
+    code, _, err = _run(capsys, "import", "list.json", "--provider", "azure", "--out", "snap")
+    assert code == 0, err
+    places = {(row.role, row.location) for row in open_snapshot(Path("snap")).rows()["placements"]}
+    assert places >= {("primary", "japaneast"), ("replica", "japanwest")}
+
+
+def test_answers_of_no_kind_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    _write(Path("list.json"), {"value": []})
+    code, out, _ = _run(capsys, "import", "list.json", "--provider", "azure", "--out", "snap")
+    assert code == 0
+    assert "no store was read" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("nothing", "--provider", "aws", "--account", "111122223333"), "no such file"),
+        ((".", "--provider", "oci"), "choose aws, gcp or azure"),
+        ((".", "--provider", "aws"), "12 digits"),
+        (("file.json", "--provider", "aws", "--account", "111122223333"), "name the folder"),
+        (("file.json", "--provider", "gcp"), "file.json"),
+    ],
+)
+def test_wrong_input_is_one_line(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], text: str) -> None:
+    Path("file.json").write_text("{broken", encoding="utf-8")
+    code, _, err = _run(capsys, "import", *arguments, "--out", "snap")
+    assert code == 2
+    assert text in err
+    assert len(err.strip().splitlines()) == 1
+    assert not Path("snap").exists()
