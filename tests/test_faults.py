@@ -230,6 +230,20 @@ def test_kinds(folder: Path, case: Case) -> None:
     assert_fault(faults_of(lambda: load_kinds(DataFolders(folder))), KINDS, line, case)
 
 
+def test_a_kind_may_stand_in_one_file_of_its_folder_only(folder: Path) -> None:
+    more = (folder / KINDS).with_name("kinds-more.yaml")
+    more.write_text(KIND_FILE.replace("quasar.disk.volume", "quasar.disk.other"), encoding="utf-8")
+    assert {"quasar.disk.other", "quasar.disk.volume"} <= set(load_kinds(DataFolders(folder)))
+    more.write_text(KIND_FILE, encoding="utf-8")
+    (fault,) = faults_of(lambda: load_kinds(DataFolders(folder)))
+    assert (fault.rule, fault.file) == ("kind", KINDS)
+    assert "is defined in providers/quasar/kinds-more.yaml already" in fault.message
+    overlay = folder.parent / "mine" / more.relative_to(folder)
+    overlay.parent.mkdir(parents=True)
+    more.rename(overlay)
+    assert "quasar.disk.volume" in load_kinds(DataFolders(folder, folder.parent / "mine"))
+
+
 def test_an_unknown_list_in_a_commitment(folder: Path) -> None:
     line = edit(folder / COUNTRY, "list: coe_convention_108", "list: wishes")
     (fault,) = faults_of(lambda: load_jurisdictions(DataFolders(folder), load_fact_words()))

@@ -52,6 +52,7 @@ class AwsScope(StrictModel):
     role: str | None = None
     external_id: str | None = None
     regions: list[str] = Field(default_factory=list)
+    kinds: list[str] = Field(default_factory=list)
     accounts: list[str] = Field(default_factory=list)
     skip_accounts: list[str] = Field(default_factory=list)
     own_accounts: list[str] = Field(default_factory=list)

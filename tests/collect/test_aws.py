@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from cloud import OWN, WHEN, MemoryDoor, catalogue, kinds, refused, some
 from conftest import StandIn
 
 from residency.collect.aws import AwsConfig, AwsDriver
-from residency.collect.door import DoorSettings, SdkDoor, allowed_operations
+from residency.collect.door import _TOKENS, DoorSettings, SdkDoor, allowed_operations
 from residency.collect.engine import sweep
 from residency.collect.plan import Plan
 from residency.collect.refusals import CallError, classify
@@ -208,6 +209,26 @@ def test_an_answer_of_something_else_at_planning() -> None:
         driver(only({("sts", "GetCallerIdentity"): {"Account": ""}}))[0].plan()
 
 
+def test_chosen_kinds_leave_one_gap_for_the_others() -> None:
+    chosen = some("aws.sqs.queue", "aws.s3.bucket", "aws.kms.key")
+    plan = driver(config=AwsConfig(workers=1, kinds=("aws.sqs.queue",)), chosen=chosen)[0].plan()
+    assert {unit.kind for job in plan.jobs for unit in job.units} == {"aws.sqs.queue"}
+    (gap,) = plan.gaps
+    assert (gap.field, gap.cause) == ("scope", "skipped")
+    assert "2 kinds: aws.kms.key, aws.s3.bucket" in gap.message
+    with pytest.raises(ConfigError, match=r"aws\.sqs\.queu: no such kind"):
+        driver(config=AwsConfig(kinds=("aws.sqs.queu",)), chosen=chosen)
+
+
+def test_a_listing_that_one_region_answers_is_asked_there() -> None:
+    chosen = some("aws.s3.multi_region_access_point")
+    listed = {("s3control", "ListMultiRegionAccessPoints"): {"AccessPoints": [{"Name": "x", "Alias": "x.mrap"}]}}
+    made, door = driver(only(listed), AwsConfig(workers=1), chosen=chosen)
+    run(made, made.plan())
+    asked = {(region, operation) for _, service, region, operation in door.asked if service == "s3control"}
+    assert asked == {("us-west-2", "ListMultiRegionAccessPoints"), ("us-west-2", "GetMultiRegionAccessPointPolicy")}
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [({"workers": 0}, "at least 1"), ({"accounts": ("12",)}, "12 digits"), ({"own_accounts": ("x" * 12,)}, "12")],
@@ -245,6 +266,9 @@ URL = f"https://sqs.us-east-1.amazonaws.com/{OWN}/"
         ("AccessDeniedException", "with an explicit deny in a service control policy", "closed"),
         ("OptInRequired", "", "disabled"),
         ("SubscriptionRequiredException", "", "disabled"),
+        ("UninitializedAccountException", "", "disabled"),
+        ("UnsupportedUserEditionException", "Account 1 is not subscribed for QuickSight", "disabled"),
+        ("UnsupportedUserEditionException", "not in the Standard edition", "failed"),
         ("ThrottlingException", "", "throttled"),
         ("RequestLimitExceeded", "", "throttled"),
         ("SlowDown", "", "throttled"),
@@ -526,6 +550,18 @@ def test_the_same_rows_after_credentials_ran_out_in_between(stand_in: StandIn, t
 # --- the door -----------------------------------------------------------------------------------------------------
 
 
+def test_a_listing_that_goes_on_after_its_last_name(stand_in: StandIn) -> None:
+    client = stand_in.client("firehose")
+    bucket = {"RoleARN": "arn:aws:iam::123456789012:role/r", "BucketARN": "arn:aws:s3:::lake"}
+    names = [f"s-{number:02}" for number in range(23)]
+    for name in names:
+        client.create_delivery_stream(DeliveryStreamName=name, ExtendedS3DestinationConfiguration=bucket)
+    door = SdkDoor(frozenset({("firehose", "ListDeliveryStreams")}), DoorSettings(endpoint=stand_in.url))
+    pages = list(door.pages("", "firehose", "us-east-1", "ListDeliveryStreams", {"Limit": 10}))
+    assert len(pages) == 3
+    assert [name for page in pages for name in page["DeliveryStreamNames"]] == names
+
+
 def test_a_write_is_refused_before_it_leaves(stand_in: StandIn) -> None:
     door = SdkDoor(allowed_operations(kinds()), DoorSettings(endpoint=stand_in.url))
     for service, operation in (("sqs", "DeleteQueue"), ("s3", "PutObject"), ("s3", "GetObject"), ("iam", "ListUsers")):
@@ -626,6 +662,28 @@ def test_pages_without_a_paginator_are_followed_by_their_token() -> None:
     client: Any = Paged("a", "b", None)
     assert len(list(SdkDoor(frozenset())._paged(client, "ListKeys", {}))) == 3
     assert client.given == [None, "a", "b"]
+
+
+def test_no_token_of_a_call_without_a_paginator_is_unknown_to_the_door() -> None:
+    """A listing whose next page nobody asks for would end early and say nothing."""
+    import botocore.session
+    from botocore.exceptions import DataNotFoundError, UnknownServiceError
+
+    session = botocore.session.get_session()
+    known = dict(_TOKENS)
+    unknown = []
+    for service, operation in sorted(allowed_operations(kinds())):
+        model = session.get_service_model(service).operation_model(operation)
+        try:
+            session.get_paginator_model(service).get_paginator(operation)
+            continue
+        except (UnknownServiceError, DataNotFoundError, ValueError):
+            pass
+        gives = model.output_shape.members if model.output_shape else {}
+        takes = model.input_shape.members if model.input_shape else {}
+        tokens = [name for name in gives if re.match(r"next\w*(token|marker)|lastevaluated|marker", name.lower())]
+        unknown += [f"{service}:{operation} {name}" for name in tokens if known.get(name) not in takes]
+    assert unknown == []
 
 
 def test_a_page_that_comes_twice_is_not_asked_for_ever() -> None:

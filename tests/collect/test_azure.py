@@ -33,6 +33,7 @@ OWN = "11111111-1111-1111-1111-111111111111"
 DENIED = "22222222-2222-2222-2222-222222222222"
 TENANT = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa"
 OTHER_TENANT = "bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb"
+DELEGATE = "cccccccc-cccc-cccc-cccc-cccccccccccc"
 GRAPH = "/providers/Microsoft.ResourceGraph/resources"
 STORAGE = f"/subscriptions/{OWN}/providers/Microsoft.Storage/storageAccounts"
 PERMISSIONS = f"/subscriptions/{OWN}/providers/Microsoft.Authorization/permissions"
@@ -124,6 +125,27 @@ def places(rows: Rows, end: str) -> set[tuple[str, str, str]]:
         ("iothubs/hub", {("primary", "westus", ""), ("failover", "eastus", "")}),
         ("workspaces/lake", {("primary", "japaneast", ""), ("replica", "japanwest", "")}),
         ("components/telemetry", {("log", "japaneast", ""), ("log", "", "logs")}),
+        ("accounts/aius", {("primary", "eastus2", ""), ("processing", "datazone-us", "")}),
+        ("accounts/aieu", {("primary", "swedencentral", ""), ("processing", "datazone-eu", "")}),
+        (
+            "workspaces/logs",
+            {("log", "japaneast", ""), ("replica", "australiaeast", ""), ("replica", "", "uploadscopy")},
+        ),
+        ("sqlpools/pool", {("primary", "japaneast", ""), ("backup", "japanwest", "")}),
+        ("volumes/v1", {("primary", "japaneast", ""), ("replica", "southeastasia", "v1far"), ("backup", "", "nb")}),
+        ("volumes/v2", {("primary", "japaneast", ""), ("replica", "eastus", "v2")}),
+        ("volumes/v1far", {("replica", "southeastasia", "")}),
+        ("storagesyncservices/sync", {("metadata", "japaneast", ""), ("cache", "", "s1")}),
+        ("registrationassignments/a1", {("metadata", "global", "")}),
+        ("service/apim", {("primary", "japaneast", ""), ("processing", "westeurope", "")}),
+        ("configurationstores/conf", {("primary", "japaneast", ""), ("replica", "westeurope", "")}),
+        ("communicationservices/service", {("primary", "europe", "")}),
+        ("b2cdirectories/b2c_directory", {("primary", "europe", "")}),
+        ("profiles/edge", {("cache", "global", "")}),
+        ("versions/1.0.0", {("primary", "japaneast", ""), ("primary", "westeurope", ""), ("replica", "westus", "")}),
+        ("redisenterprise/warm", {("primary", "japaneast", ""), ("replica", "", "warmfar")}),
+        ("topics/egtopic", {("primary", "japaneast", ""), ("failover", "japanwest", "")}),
+        ("registries/mlreg", {("primary", "japaneast", ""), ("primary", "westeurope", "")}),
     ],
 )
 def test_where_stores_lie(whole: Rows, end: str, expected: set[tuple[str, str, str]]) -> None:
@@ -173,6 +195,13 @@ def test_other_tenants_are_grants(whole: Rows) -> None:
     tenants = [item for item in whole["grants"] if item.store_id.endswith("storageaccounts/uploads")]
     assert [(item.principal, item.principal_kind) for item in tenants] == [(OTHER_TENANT, "tenant")]
     assert {item.access for item in whole["grants"] if item.kind == "azure.kusto.cluster"} == {"read", "unknown"}
+    assert {item.principal for item in whole["grants"] if item.store_id.endswith("registrationassignments/a1")} == {
+        OTHER_TENANT,
+        DELEGATE,
+    }
+    gallery = {(item.principal_kind, item.external) for item in whole["grants"] if item.store_id.endswith("/gal")}
+    assert {kind for kind, _ in gallery} == {"tenant", "unknown", "public"}
+    assert "no" not in {external for _, external in gallery}
 
 
 def test_labels_and_identifiers(whole: Rows) -> None:
@@ -288,6 +317,26 @@ def test_a_refused_detail_leaves_its_places_unknown() -> None:
         rows = swept(driver(server.url, ("azure.sql.server",)))
     assert places(rows, "servers/main") == {("primary", "japaneast", ""), ("replica", "", "")}
     assert {item.cause for item in rows["gaps"] if item.store_id.endswith("servers/main")} == {"denied"}
+
+
+def test_a_refused_definition_of_a_delegation_is_a_gap() -> None:
+    path = f"/subscriptions/{OWN}/providers/Microsoft.ManagedServices/registrationDefinitions/d1"
+    with replay(Exchange("GET", path, (error(403, "AuthorizationFailed"),))) as server:
+        rows = swept(driver(server.url, ("azure.managedservices.registration_assignment",)))
+    assert DELEGATE not in {item.principal for item in rows["grants"]}
+    assert ("grants", "denied") in {(item.field, item.cause) for item in rows["gaps"] if item.store_id.endswith("/a1")}
+
+
+def test_a_refused_table_costs_only_its_kinds() -> None:
+    columns = "project id, name, type, kind, location, tags, sku, properties | order by id asc"
+    query = f"resources | where type in~ ('microsoft.sql/servers/databases') | {columns}"
+    refused = Exchange(
+        "POST", GRAPH, (error(403, "AuthorizationFailed"),), body={"subscriptions": [OWN], "query": query}
+    )
+    with replay(refused) as server:
+        rows = swept(driver(server.url, ("azure.managedservices.registration_assignment", "azure.sql.database")))
+    units = {item.kind: item.status for item in rows["units"] if item.account == OWN}
+    assert units == {"azure.managedservices.registration_assignment": "seen", "azure.sql.database": "denied"}
 
 
 def test_wanted_subscriptions_only() -> None:
@@ -408,6 +457,7 @@ def recorded(name: str) -> tuple[Rows, AzureAnswers]:
         ("app-insights.json", "insights", {("log", "centralus")}),
         ("backup-vault-lrs.json", "dataprotection", {("backup", "westeurope")}),
         ("cognitive-global.json", "cognitiveservices", {("primary", "global")}),
+        ("container-group.json", "containerinstance", {("processing", "southcentralus")}),
         ("cosmosdb-two-regions.json", "documentdb", {("primary", "eastus"), ("replica", "centralus"), ("backup", "")}),
         ("data-factory.json", "datafactory", {("metadata", "eastus")}),
         ("databricks.json", "databricks", {("primary", "southcentralus"), ("replica", "northcentralus")}),

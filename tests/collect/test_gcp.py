@@ -128,6 +128,47 @@ def places(rows: Rows, end: str) -> set[tuple[str, str, str, str]]:
         ("sinks/to-bucket", {("log", "gcp", "", "access-logs")}),
         ("sinks/all-audit", {("log", "gcp", "", "events")}),
         ("clusters/db-far", {("replica", "gcp", "europe-west8", "")}),
+        ("instances/active", {("primary", "gcp", "asia-northeast1", ""), ("replica", "gcp", "", "standby")}),
+        (
+            "transferConfigs/t1",
+            {
+                ("processing", "gcp-bigquery", "asia-northeast1", ""),
+                ("replica", "gcp-bigquery", "asia-northeast1", "kept_at_home"),
+            },
+        ),
+        (
+            "jobs/2026-11-01_j1",
+            {
+                ("processing", "gcp", "asia-northeast1", ""),
+                ("processing", "gcp", "us-central1", ""),
+                ("cache", "gcp", "", "app-uploads"),
+            },
+        ),
+        ("instancePartitions/far", {("primary", "gcp-spanner", "eur3", "")}),
+        (
+            "instancePartitions/odd",
+            {
+                ("primary", "gcp", "us-central1", ""),
+                ("metadata", "gcp", "us-east1", ""),
+                ("replica", "gcp", "europe-west1", ""),
+            },
+        ),
+        (
+            "fhirStores/records",
+            {
+                ("primary", "gcp", "asia-northeast1", "clinic"),
+                ("replica", "gcp", "", "events"),
+                ("replica", "gcp", "", "plain"),
+            },
+        ),
+        (
+            "backupVaults/nv",
+            {("backup", "gcp", "us-central1", ""), ("backup", "gcp", "", "nv-far")},
+        ),
+        ("streams/s2", {("processing", "gcp", "asia-northeast1", ""), ("replica", "gcp-bigquery", "US", "")}),
+        ("engines/ask", {("processing", "gcp", "global", "")}),
+        ("listings/l1", {("primary", "gcp-bigquery", "", "events"), ("replica", "gcp-bigquery", "EU", "")}),
+        ("organizations/app-prod", {("primary", "gcp", "asia-northeast1", ""), ("log", "gcp", "us-central1", "")}),
         (
             "apps/app-prod",
             {
@@ -202,8 +243,8 @@ def test_assets_of_an_organisation_go_to_their_project(whole: Rows) -> None:
 
 
 def test_calls_add_up(whole: Rows) -> None:
-    # two pages of assets, one of IAM, one of organisation policies, one detail
-    assert sum(item.calls for item in whole["units"]) == 5
+    # two pages of assets, one of IAM, one of organisation policies, two details
+    assert sum(item.calls for item in whole["units"]) == 6
 
 
 @pytest.mark.parametrize(
@@ -287,6 +328,19 @@ def test_one_refused_type_costs_only_its_kind() -> None:
     units = {(item.account, item.kind): item.status for item in rows["units"]}
     assert units["app-prod", "gcp.spanner.database"] == "failed"
     assert units["data-prod", "gcp.firestore.database"] == "empty"
+
+
+def test_an_address_that_is_too_long_is_asked_in_halves() -> None:
+    names = ("gcp.firestore.database", "gcp.pubsub.topic", "gcp.spanner.database", "gcp.storage.bucket")
+    types = [kinds()[name].list_.asset_type for name in names]
+    long_ = Exchange("GET", ASSETS, (Answer(status=414, text="<html>414</html>"),), {"assetTypes": types})
+    with replay(long_) as server:
+        rows = swept(driver(server.url, names))
+    assert {item.status for item in rows["units"] if item.account == "data-prod"} <= {"seen", "empty"}
+    assert {item.kind for item in rows["stores"]} == set(names)
+    assert len({item.store_id for item in rows["stores"]}) == len(rows["stores"])
+    # the refused one, two pages of each half, one of policies
+    assert sum(item.calls for item in rows["units"]) == 6
 
 
 def test_a_refused_policy_is_a_gap_of_the_stores() -> None:
@@ -440,7 +494,7 @@ def fixture_records() -> tuple[tuple[str, Record], ...]:
     config = next(item for item in load_exchanges(REPLAY) if "instanceConfigs" in item.path).answers[0].body
     records = list(fixtures().records())
     for name, record in records:
-        if name == "gcp.spanner.instance" and "custom-" in record.data["resource"]["data"]["config"]:
+        if name.startswith("gcp.spanner.instance") and "custom-" in record.data["resource"]["data"]["config"]:
             record.data["config"] = config
     return tuple(records)
 
@@ -533,7 +587,7 @@ def recorded(name: str) -> tuple[Rows, GcpAnswers]:
         ),
         ("cai-sql-backup.json", {("primary", "europe-west1"): 7, ("backup", "?"): 3}),
         ("cai-storage-location.json", {("primary", "US"): 1, ("primary", "US-CENTRAL1"): 2, ("log", "?"): 2}),
-        ("cloudsql-backup-runs", {("primary", "us-central1"): 1, ("backup", "?"): 1}),
+        ("cloudsql-backup-runs", {("primary", "us-central1"): 1, ("backup", "?"): 2}),
         ("compute-snapshot", {("backup", "US"): 1}),
         ("compute-snapshot-uploading", {("backup", "?"): 1}),
         ("firestore-databases", {("primary", "us-east1"): 1, ("primary", "us-central1"): 1}),

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from cloud import FIXTURES, RECORDED, catalogue, kinds, some
 
-from residency.collect.recorded import RecordedDoor, read_answers, read_fixture, replay
+from residency.collect.recorded import Answer, RecordedDoor, read_answers, read_fixture, replay
+from residency.collect.refusals import classify
 from residency.errors import InputError
 from residency.inventory.tables import Rows
 
@@ -147,6 +148,132 @@ CASES = [
         places=frozenset({("c7n-cross-check", "primary", "us-west-2")}),
         grants=frozenset({("c7n-cross-check", "*", "write", "yes")}), custody={"c7n-cross-check": "none"},
     ),
+    Case(
+        "backup-copy-job-sample", "aws.backup.copy_job", account="123456789012",
+        places=frozenset({("*", "backup", "us-east-1")}), grants=frozenset({("*", "123456789012", "admin", "no")}),
+    ),
+    Case(
+        "cleanrooms-table", "aws.cleanrooms.configured_table",
+        places=frozenset({("Compliant Table", "processing", "us-east-1")}),
+    ),
+    Case(
+        "dax", "aws.dax.cluster", places=frozenset({("c7n-test-cluster", "cache", "us-east-1a")}),
+        custody={"c7n-test-cluster": "provider-managed"},
+    ),
+    Case(
+        "dsql-policy", "aws.dsql.cluster", no_role=("replica",), custody={"*": "provider-managed"},
+        places=frozenset({("*", "primary", "us-east-1")}),
+        grants=frozenset(
+            {
+                ("*", "arn:aws:iam::644160558196:root", "admin", "no"),
+                ("*", "arn:aws:iam::123456789012:root", "admin", "yes"),
+            }
+        ),
+    ),
+    Case(
+        "dynamodb-export", "aws.dynamodb.export", stores=2,
+        places=frozenset({("01771261966793-39cb1837", "backup", "")}),
+        custody={"01771261966793-39cb1837": "provider-managed"},
+        gaps=frozenset({("01771261966793-39cb1837", "placement", "unresolved")}),
+    ),
+    Case(
+        "dynamodb-global-table-sample", "aws.dynamodb.global_table", custody={"SomeGlobalName": "customer-managed"},
+        places=frozenset({("SomeGlobalName", "replica", "SomeRegion")}),
+    ),
+    Case(
+        "elasticsearch-cross-cluster", "aws.es.inbound_connection",
+        places=frozenset({("ccs-1e26f833-5404-49d1-a261-577fb7abce9b", "processing", "us-east-1")}),
+        grants=frozenset({("*", C7N, "read", "no")}),
+    ),
+    Case(
+        "elasticsearch-cross-cluster", "aws.es.outbound_connection",
+        places=frozenset({("test2", "processing", "us-east-1")}), grants=frozenset({("*", C7N, "read", "no")}),
+    ),
+    Case(
+        "fsx-backups", "aws.fsx.backup", "us-west-2", stores=16, places=frozenset({("*", "backup", "us-west-2")}),
+        custody={"*": "customer-managed"},
+    ),
+    Case(
+        "fsx-backups", "aws.fsx.file_system", "us-west-2", stores=3, no_role=("replica",),
+        places=frozenset({("fs-04e75277bcf51008f", "primary", "us-west-2")}), custody={"*": "customer-managed"},
+    ),
+    Case(
+        "fsx-volume-eu-west-1", "aws.fsx.volume", "eu-west-1", places=frozenset({("fsx", "primary", "eu-west-1")}),
+        custody={"fsx": "unknown"}, gaps=frozenset({("fsx", "key", "failed")}),
+    ),
+    Case(
+        "glue-catalog-policy", "aws.glue.catalog", custody={"*": "none"},
+        grants=frozenset({("*", "arn:aws:iam::123123456789:root", "write", "yes")}),
+        gaps=frozenset({("*", "placement", "failed"), ("*", "grants", "failed")}),
+    ),
+    Case(
+        "opensearch-serverless-kms", "aws.opensearch_serverless.collection", stores=2,
+        places=frozenset({("test-collection", "primary", "us-east-1")}),
+        custody={"test-collection": "customer-managed", "bedrock-knowledge-base-141zzj": "provider-managed"},
+    ),
+    Case(
+        "s3-multi-region-access-point", "aws.s3.multi_region_access_point",
+        places=frozenset({("c7n-test", "processing", "us-east-1"), ("c7n-test", "processing", "us-east-2")}),
+        grants=frozenset({("c7n-test", C7N, "admin", "no"), ("c7n-test", "111111111111", "admin", "yes")}),
+    ),
+    Case(
+        "timestream-influxdb", "aws.timestream_influxdb.instance",
+        places=frozenset({("db-name-sample", "primary", "us-east-1b")}), no_role=("failover",),
+        custody={"db-name-sample": "provider-managed"},
+    ),
+    Case(
+        "cloudtrail-home-region", "aws.cloudtrail.trail", custody={"skunk-trails": "customer-managed"},
+        places=frozenset({("skunk-trails", "processing", "us-west-2"), ("skunk-trails", "log", "")}),
+        gaps=frozenset({("skunk-trails", "placement", "unresolved")}),
+    ),
+    Case(
+        "config-aggregation-authorisation", "aws.config.aggregation_authorization", "us-east-2", stores=2,
+        places=frozenset({("123456890123", "metadata", "us-east-1"), ("123456890123", "metadata", "us-east-2")}),
+        grants=frozenset({("123456890123", "123456890123", "read", "yes")}),
+    ),
+    Case(
+        "config-aggregation-authorisation", "aws.config.delivery_channel", "us-east-2",
+        places=frozenset({("*", "metadata", "us-east-2"), ("*", "log", "us-east-2"), ("*", "log", "")}),
+        gaps=frozenset({("*", "placement", "unresolved")}),
+    ),
+    Case(
+        "directory-service", "aws.ds.directory", no_role=("replica",),
+        places=frozenset({("custodian.example.com", "primary", "us-east-1")}),
+        gaps=frozenset({("custodian.example.com", "grants", "failed")}),
+    ),
+    Case(
+        "lambda-public-policy", "aws.lambda.function", "us-west-2", stores=2,
+        places=frozenset({("process_resources", "processing", "us-west-2")}),
+        grants=frozenset({("c7n-cross-check", "*", "unknown", "yes")}),
+    ),
+    Case(
+        "logs-delivery-destination", "aws.logs.delivery_destination", account="123456789012",
+        places=frozenset({("test-destination", "log", "")}),
+        grants=frozenset({("test-destination", "arn:aws:iam::111111111111:root", "write", "yes")}),
+        gaps=frozenset({("test-destination", "placement", "unresolved")}),
+    ),
+    Case(
+        "logs-destination", "aws.logs.destination", account="123456789012",
+        places=frozenset({("test-destination", "log", "us-east-1")}),
+        grants=frozenset({("test-destination", "111111111111", "write", "yes")}),
+    ),
+    Case(
+        "msk-public-policy", "aws.kafka.cluster", places=frozenset({("demo-cluster-1", "primary", "us-east-1")}),
+        custody={"demo-cluster-1": "customer-managed"}, no_role=("log",),
+        grants=frozenset({("demo-cluster-1", "*", "write", "yes"), ("demo-cluster-1", "*", "read", "yes")}),
+    ),
+    Case(
+        "ram-shares-from-others", "aws.ram.resource_share", stores=9,
+        gaps=frozenset({("c7n-test-other-accounts", "grants", "failed")}),
+    ),
+    Case(
+        "ssm-resource-data-sync", "aws.ssm.resource_data_sync", stores=3,
+        places=frozenset({("invsync", "replica", "us-east-1")}),
+    ),
+    Case(
+        "transfer-server", "aws.transfer.server", no_role=("log",),
+        places=frozenset({("s-4a6d521483294bd79", "processing", "us-east-1")}),
+    ),
 ]  # fmt: skip
 
 
@@ -177,7 +304,7 @@ def test_recorded_answers_are_read_as_they_should_be(case: Case) -> None:
     for name, expected in case.custody.items():
         assert (set(custody.values()) if name == "*" else {custody[name]}) == {expected}
     gaps = {(names.get(row.store_id, ""), row.field, row.cause) for row in rows["gaps"]}
-    assert case.gaps <= gaps
+    assert case.gaps <= named(gaps, case.gaps)
 
 
 @needs_recordings
@@ -230,6 +357,49 @@ def test_snapshot_sharing(number: int, principals: list[str]) -> None:
     assert sorted(row.principal for row in rows["grants"]) == sorted(principals)
 
 
+def described(kind: str, folder: str, operation: str, listing: dict[str, object]) -> Rows:
+    """Rows of a recorded description, after a listing that was not recorded."""
+    from residency.collect.recorded import Answer
+
+    chosen = some(kind)
+    call = chosen[kind].list_
+    answers = [Answer(call.service or "", call.operation, (listing,), None, "")]
+    answers += [item for item in read_answers(RECORDED / folder, chosen) if item.operation == operation]
+    return replay(RecordedDoor(answers, C7N, "us-east-1"), chosen, catalogue())
+
+
+@needs_recordings
+def test_stream_to_a_third_party() -> None:
+    listing = {"DeliveryStreamNames": ["firehose-splunk"]}
+    rows = described("aws.firehose.delivery_stream", "firehose-splunk", "DescribeDeliveryStream", listing)
+    places = {(row.role, row.location, row.target) for row in rows["placements"]}
+    assert places == {
+        ("processing", "us-east-1", ""),
+        ("replica", "", "https://www.mysplunk.com"),
+        ("backup", "", "arn:aws:s3:::this-bucket"),
+    }
+    assert [(row.principal, row.principal_kind) for row in rows["grants"]] == [("www.mysplunk.com", "domain")]
+    assert [row.custody for row in rows["keys"]] == ["none"]
+
+
+@needs_recordings
+def test_keys_replicated_by_default() -> None:
+    key = {"KeyArn": f"arn:aws:payment-cryptography:us-east-1:{C7N}:key/aaaaaaaaaaaaaaaa"}
+    folder = "payment-cryptography-replication"
+    rows = described("aws.paymentcryptography.key", folder, "GetDefaultKeyReplicationRegions", {"Keys": [key]})
+    # whether the key follows the default was not recorded: its copies are unknown, not absent
+    assert {(row.role, row.location) for row in rows["placements"]} == {("primary", "us-east-1"), ("replica", "")}
+    assert ("placement", "failed") in {(row.field, row.cause) for row in rows["gaps"]}
+
+
+@needs_recordings
+def test_shared_image() -> None:
+    listing = {"Images": [{"ImageId": "wsi-wxm9q46zg", "Name": "gold"}]}
+    folder, operation = "workspaces-image-share", "DescribeWorkspaceImagePermissions"
+    rows = described("aws.workspaces.image", folder, operation, listing)
+    assert [(row.principal, row.external) for row in rows["grants"]] == [("XXXXXXXXXXXX", "unknown")]
+
+
 @needs_recordings
 def test_bare_reply_of_another_shape(tmp_path: Path) -> None:
     (tmp_path / "list-user-pools__60.json").write_bytes((RECORDED / "cognito-sample.json").read_bytes())
@@ -250,9 +420,29 @@ def test_every_kind_reads_its_own_fixture(name: str) -> None:
     assert {row.status for row in rows["units"]} == {"seen"}
     assert {row.store_id for row in rows["placements"]} == {row.store_id for row in rows["stores"]}
     assert {row.store_id for row in rows["keys"]} == {row.store_id for row in rows["stores"]}
-    assert all(catalogue().find(row.location_provider, row.location) for row in rows["placements"])
+    # a copy in a store of another kind is named, and its place unknown until that store is swept too
+    elsewhere = {row.store_id for row in rows["placements"] if row.target and not row.location}
+    placed = [row for row in rows["placements"] if row.location or not row.target]
+    assert all(catalogue().find(row.location_provider, row.location) for row in placed)
     assert {row.cause for row in rows["gaps"]} <= {"unresolved"}
-    assert {row.field for row in rows["gaps"]} <= {"key"}
+    assert {row.field for row in rows["gaps"]} <= {"key", "placement"}
+    assert {row.store_id for row in rows["gaps"] if row.field == "placement"} == elsewhere
+
+
+@pytest.mark.parametrize("name", sorted(name for name, kind in kinds().items() if kind.detail))
+def test_refused_details_leave_gaps_and_drop_no_store(name: str) -> None:
+    kind, chosen = kinds()[name], some(name)
+    given = read_fixture(FIXTURES / name / "full.json", kind)
+    calls = {(call.service or kind.list_.service or "", call.operation) for call in kind.detail}
+    refused = [Answer(*call, (), classify("AccessDenied", "no"), "", ordered=True) for call in sorted(calls)]
+    listed = [item for item in given if (item.service, item.operation) not in calls]
+    whole, rows = (
+        replay(RecordedDoor(answers, "111122223333", "eu-west-1"), chosen, catalogue())
+        for answers in (given, listed + refused)
+    )
+    assert {row.store_id for row in whole["stores"]} <= {row.store_id for row in rows["stores"]}
+    always = {field for call in kind.detail if not call.when for field in call.gives}
+    assert always <= {row.field for row in rows["gaps"] if row.cause == "denied"}
 
 
 def test_a_call_without_a_record_is_a_gap() -> None:

@@ -52,6 +52,8 @@ class AwsConfig:
         Accounts that are ours though the organisation does not list them.
     regions
         Only these; every region that an account has switched on when empty.
+    kinds
+        Only these; all that were given when empty. Those left out stand as one gap.
     skip_fields
         Of ``placement key grants labels log detail``: calls that give nothing else are not made, each as a gap.
     workers
@@ -65,6 +67,7 @@ class AwsConfig:
     skip_accounts: tuple[str, ...] = ()
     own_accounts: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
     skip_fields: frozenset[str] = field(default_factory=frozenset)
     workers: int = 16
 
@@ -153,10 +156,15 @@ class AwsDriver:
         config: AwsConfig | None = None,
         clock: Callable[[], dt.datetime] = _now,
     ) -> None:
-        self._kinds = {name: kind for name, kind in sorted(kinds.items()) if name.startswith("aws.")}
+        self._config = config or AwsConfig()
+        given = {name: kind for name, kind in sorted(kinds.items()) if name.startswith("aws.")}
+        unknown = sorted(set(self._config.kinds) - set(given))
+        if unknown:
+            raise ConfigError(f"scope.aws.kinds: {', '.join(unknown)}: no such kind; see `residency providers kinds`")
+        self._left_out = tuple(name for name in given if self._config.kinds and name not in self._config.kinds)
+        self._kinds = {name: kind for name, kind in given.items() if name not in self._left_out}
         self._providers = providers
         self._door = door
-        self._config = config or AwsConfig()
         self._clock = clock
         self._place: _Place | None = None
         self._own = ""
@@ -190,6 +198,9 @@ class AwsDriver:
         provider = next((key for key, item in self._providers.items() if item.partition == partition), "aws")
         home, known = self._door.regions(partition)
         listed, scope, gaps = self._accounts(own, home, provider)
+        if self._left_out:
+            message = f"the configuration leaves out {len(self._left_out)} kinds: {', '.join(self._left_out)}"
+            gaps.append(self._scope_gap(provider, own, home, "skipped", message, "sts:GetCallerIdentity"))
         wanted = [name for name in sorted(listed) if not self._config.accounts or name in self._config.accounts]
         for name in self._config.accounts:
             if name not in listed:
@@ -466,8 +477,9 @@ class _Listing:
 def list_items(kind: Kind, pages: _Pages, region: str, context: Mapping[str, str]) -> Iterator[Any]:
     """The listed items of a kind, page by page; raises `CallError` after the items that came."""
     call = kind.list_
-    args = _args(call, {"ctx": context})
-    for page in pages(call.service or "", region, call.operation, args):
+    view = {"ctx": context}
+    where = search(call.region, view) if call.region else region
+    for page in pages(call.service or "", where or region, call.operation, _args(call, view)):
         found = search(call.items, page) if call.items else page
         yield from found if isinstance(found, list) else [] if found is None else [found]
 

@@ -218,6 +218,7 @@ class AzureDriver:
         jobs: list[Job] = []
         gaps: list[Gap] = []
         units: list[Unit] = []
+        calls = 1 + len(_queries_of(self.kinds.values()))
         refused = list(estate.refused)
         for item in estate.subscriptions:
             if item.state == "Deleted":
@@ -226,7 +227,7 @@ class AzureDriver:
                 )
                 refused.append((item.id, trouble, "subscriptions.list"))
             else:
-                jobs.append(Job(f"{PROVIDER}/{item.id}", tuple(self._keys(item.id)), estimated_calls=2))
+                jobs.append(Job(f"{PROVIDER}/{item.id}", tuple(self._keys(item.id)), estimated_calls=calls))
         for account, trouble, call in refused:
             gaps.append(_gap(account, "*", call, moment, "scope", trouble.cause, trouble.message))
             units += [unit_of(key, 0, trouble, 0, moment, moment) for key in self._keys(account)]
@@ -238,14 +239,19 @@ class AzureDriver:
         account = job.name.removeprefix(f"{PROVIDER}/")
         wanted = {key.kind: self.kinds[key.kind] for key in job.units}
         allowed, calls = self._allowed(account)
-        found, short, count = self._query([account], _query_of(wanted.values()))
-        calls += count
+        found: dict[str, dict[str, dict[str, Any]]] = {}
+        troubles: dict[str, Trouble | None] = {}
+        for table, query in _queries_of(wanted.values()).items():
+            listed, troubles[table], count = self._query([account], query)
+            found |= listed
+            calls += count
         read: dict[str, Any] = {}
         rows = Rows()
         for key in sorted(job.units):
             kind = wanted[key.kind]
             mine = found.get(kind.list_.asset_type or "", {})
-            trouble, call = short, f"resourcegraph.Resources {account} {kind.list_.asset_type}"
+            trouble = short = troubles[_table(kind)]
+            call = f"resourcegraph.{kind.list_.operation} {account} {kind.list_.asset_type}"
             if trouble is not None and kind.list_.path:
                 more, trouble, count = self._list(kind, account)
                 calls += count
@@ -550,9 +556,20 @@ def _subscription(item: Any) -> Subscription:
     )
 
 
-def _query_of(kinds: Iterable[Kind]) -> str:
-    types = ", ".join(f"'{kind}'" for kind in sorted({kind.list_.asset_type or "" for kind in kinds} - {""}))
-    return f"resources | where type in~ ({types}) | project {_COLUMNS} | order by id asc"
+def _queries_of(kinds: Iterable[Kind]) -> dict[str, str]:
+    """One query for each of Resource Graph's tables (``list.operation``) the kinds are in."""
+    tables: dict[str, set[str]] = {}
+    for kind in kinds:
+        tables.setdefault(_table(kind), set()).add(kind.list_.asset_type or "")
+    queries: dict[str, str] = {}
+    for table, types in sorted(tables.items()):
+        named = ", ".join(f"'{kind}'" for kind in sorted(types - {""}))
+        queries[table] = f"{table} | where type in~ ({named}) | project {_COLUMNS} | order by id asc"
+    return queries
+
+
+def _table(kind: Kind) -> str:
+    return kind.list_.operation.lower()
 
 
 def _hidden(allowed: list[Any] | Trouble, kind: Kind, account: str) -> Trouble | None:

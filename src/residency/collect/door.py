@@ -30,7 +30,20 @@ DISCOVERY: Mapping[tuple[str, str], str] = {
 """Calls that find accounts and regions, with the permission each needs."""
 
 _READS = re.compile(r"(Get|List|Describe|BatchGet|Search|Head|Lookup|Select|View|Query)[A-Z]\w*\Z")
-_TOKENS = (("NextToken", "NextToken"), ("nextToken", "nextToken"), ("Marker", "Marker"), ("NextMarker", "Marker"))
+_TOKENS = (
+    ("NextToken", "NextToken"),
+    ("nextToken", "nextToken"),
+    ("Marker", "Marker"),
+    ("NextMarker", "Marker"),
+    ("NextContinuationToken", "ContinuationToken"),
+    ("nextPageToken", "pageToken"),
+    ("LastEvaluatedGlobalTableName", "ExclusiveStartGlobalTableName"),
+    ("LastEvaluatedStreamArn", "ExclusiveStartStreamArn"),
+)
+_MORE: Mapping[str, tuple[str, str]] = {
+    "ListDeliveryStreams": ("DeliveryStreamNames", "ExclusiveStartDeliveryStreamName"),
+}
+"""Listings that go on after the last item they gave, and not from a token: the list, and the argument it goes into."""
 
 
 class Door(Protocol):
@@ -223,6 +236,15 @@ class SdkDoor:
                 if token == last:
                     message = f"{operation} gave the same page twice"
                     raise CallError(Refusal("RepeatedPage", message, "failed", "malformed"))
+        items, after = _MORE.get(operation, ("", ""))
+        last = answer[items][-1] if answer.get(items) and _more(answer) else None
+        while last is not None:
+            answer = call(**{**args, after: last})
+            yield answer
+            before, last = last, answer[items][-1] if answer.get(items) and _more(answer) else None
+            if last is not None and last == before:
+                message = f"{operation} gave the same page twice"
+                raise CallError(Refusal("RepeatedPage", message, "failed", "malformed"))
 
     def _refusal(self, error: Exception, service: str, region: str) -> Exception:
         from botocore import exceptions, parsers
@@ -268,6 +290,10 @@ class SdkDoor:
             offered = session.get_available_regions(service, partition)
             every = session.get_available_regions("ec2", partition)
         return bool(offered) and region in every and region not in offered
+
+
+def _more(answer: Mapping[str, Any]) -> bool:
+    return any(value is True for key, value in answer.items() if key.startswith("HasMore"))
 
 
 def _refuse_nonsense(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:

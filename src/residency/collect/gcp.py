@@ -54,6 +54,8 @@ DISCOVERY = (
     "resourcemanager.projects.list",
 )
 """Permissions planning needs beside those of the kinds."""
+_TOO_LONG = 414
+"""HTTP status of an address that names more types than the server takes."""
 _READ_ONLY = "https://www.googleapis.com/auth/cloud-platform.read-only"
 _KEY = re.compile(
     r"(?:.*?/)?(projects/(?P<account>[^/]+)/locations/(?P<location>[^/]+)/keyRings/[^/]+/cryptoKeys/[^/]+)"
@@ -362,9 +364,14 @@ class GcpDriver:
                 for asset in page.assets:
                     plain = _plain(asset)
                     found.assets.setdefault(plain["assetType"], []).append(plain)
+        split: list[Sequence[str]] = []
         if isinstance(caught.error, BadRequest) and len(types) > 1:
-            for one in types:  # one type the inventory refuses must not cost the others
-                part = self._list(place, [one], content)
+            split = [[one] for one in types]  # one type the inventory refuses must not cost the others
+        elif getattr(caught.error, "code", None) == _TOO_LONG and len(types) > 1:
+            split = [types[: len(types) // 2], types[len(types) // 2 :]]
+        if split:
+            for some in split:
+                part = self._list(place, some, content)
                 found.calls += part.calls
                 found.troubles |= part.troubles
                 found.assets |= part.assets

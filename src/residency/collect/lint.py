@@ -82,7 +82,7 @@ def _reached_by(kind: Kind, record: Record, context: Mapping[str, str]) -> Itera
     for where, text in wheres.items():
         section = where[0]
         views: list[Any] = [data]
-        if section == "list":
+        if where == ("list", "items"):
             continue
         if section == "detail" and where[2] == "items":
             call = kind.detail[int(where[1])]
@@ -154,6 +154,8 @@ class _Linter:
             {"ctx": _Record(dict.fromkeys(_CONTEXT, _SCALAR)), **_fields(element)},
             frozenset(call.into for call in kind.detail if call.into),
         )
+        if kind.list_.region:
+            self._walk(kind.list_.region, _Record({"ctx": record.members["ctx"]}), "list.region")
         for number, call in enumerate(kind.detail):
             self._detail(number, call, record)
         for where, text in (("id", kind.id), ("name", kind.name), ("region", kind.region), ("when", kind.when)):

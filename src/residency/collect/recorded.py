@@ -96,7 +96,8 @@ class RecordedDoor:
             left = [n for n in fitting if n not in self._used] or (fitting if len(fitting) == 1 else [])
             self._used.update(left[:1])
             return self._answers[left[0]] if left else None
-        words = [value for value in args.values() if isinstance(value, str) and len(value) >= _SHORTEST]
+        values = [item for value in args.values() for item in (value if isinstance(value, list) else [value])]
+        words = [value for value in values if isinstance(value, str) and len(value) >= _SHORTEST]
         scores = {n: sum(_names(self._answers[n].text, word) for word in words) for n in fitting}
         named = [n for n in fitting if scores[n]]
         fresh = [n for n in fitting if n not in self._used]

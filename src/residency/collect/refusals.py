@@ -10,7 +10,16 @@ from residency.model import Cause, UnitStatus
 __all__ = ["CallError", "Refusal", "classify"]
 
 _SCP: Final = "explicit deny in a service control policy"
-_DISABLED: Final = ("OptInRequired", "SubscriptionRequired", "NotSignedUp", "RegionDisabled", "PendingVerification")
+# the same code also refuses an edition that may hold data, so the words decide
+_NOT_SUBSCRIBED: Final = "is not subscribed for QuickSight"
+_DISABLED: Final = (
+    "OptInRequired",
+    "SubscriptionRequired",
+    "NotSignedUp",
+    "RegionDisabled",
+    "PendingVerification",
+    "UninitializedAccount",
+)
 _NOT_VALID_THERE: Final = (
     "UnrecognizedClient",
     "InvalidClientTokenId",
@@ -115,7 +124,7 @@ def classify(code: str, message: str, *, region_enabled: bool | None = None) -> 
         status = "closed"
     elif code.startswith(_EXPIRED):
         expired = True
-    elif code.startswith(_DISABLED):
+    elif code.startswith(_DISABLED) or _NOT_SUBSCRIBED in message:
         status = "disabled"
     elif code.startswith(_NOT_VALID_THERE):
         status = "failed" if region_enabled is not False else "disabled"

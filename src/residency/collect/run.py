@@ -63,6 +63,7 @@ def drivers_for(config: Config, kinds: Mapping[str, Kind], providers: Providers)
                 skip_accounts=tuple(scope.aws.skip_accounts),
                 own_accounts=tuple(scope.aws.own_accounts),
                 regions=tuple(scope.aws.regions),
+                kinds=tuple(scope.aws.kinds),
             )
             drivers.append(AwsDriver(kinds, providers, door, settings))
     if scope.gcp is not None:

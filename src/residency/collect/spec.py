@@ -1,6 +1,6 @@
 """Store kinds as data: how to list a kind, what to ask about each store, and how to read the answers.
 
-``providers/<id>/kinds.yaml`` holds them. Every expression is JMESPath over a *record*: the listed item (a scalar
+``providers/<id>/kinds*.yaml`` hold them. Every expression is JMESPath over a *record*: the listed item (a scalar
 becomes ``{item: …}``) with each detail answer merged in under its ``into`` name, plus ``ctx`` with ``provider``,
 ``account``, ``region`` and ``partition``. Inside ``each``, an expression sees one element (a scalar as ``item``) and
 the whole record as ``root``.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import jmespath
@@ -35,6 +36,7 @@ class Call(StrictModel):
 
     ``service`` and ``operation`` are the SDK's own names (botocore's for AWS; for Google Cloud ``cloudasset`` with
     ``asset_type``, for Azure ``resourcegraph`` with ``asset_type``, or an ARM ``path``).
+    ``region``: an expression for where to ask instead of the unit's region; that of a listing sees ``ctx`` alone.
     """
 
     service: str | None = None
@@ -169,6 +171,8 @@ class Kind(StrictModel):
         yield from (((field,), text) for field, text in plain if text)
         if self.list_.items:
             yield ("list", "items"), self.list_.items
+        if self.list_.region:
+            yield ("list", "region"), self.list_.region
         for number, call in enumerate(self.detail):
             for field in ("items", "when", "region"):
                 if text := getattr(call, field):
@@ -199,7 +203,8 @@ def expression(text: str) -> ParsedResult:
 
 
 def load_kinds(folders: DataFolders, providers: Iterable[str] | None = None) -> Mapping[str, Kind]:
-    """Read ``providers/<id>/kinds.yaml``; a kind in the overlay replaces the base's kind of the same name.
+    """Read ``providers/<id>/kinds*.yaml``; a kind in the overlay replaces the base's kind of the same name, while one
+    folder may name a kind once only.
 
     Raises
     ------
@@ -209,7 +214,8 @@ def load_kinds(folders: DataFolders, providers: Iterable[str] | None = None) -> 
     wanted = None if providers is None else frozenset(providers)
     faults: list[Fault] = []
     kinds: dict[str, Kind] = {}
-    for label, path in folders.files("providers/*/kinds.yaml"):
+    defined: dict[tuple[Path, str], str] = {}
+    for label, path in folders.files("providers/*/kinds*.yaml"):
         if wanted is not None and path.parent.name not in wanted:
             continue
         parsed, loaded, found = load_sound(_KindsFile, path, label)
@@ -219,6 +225,9 @@ def load_kinds(folders: DataFolders, providers: Iterable[str] | None = None) -> 
         provider = getattr(parsed, "provider", path.parent.name)
         for name, kind in getattr(parsed, "kinds", {}).items():
             here = ("kinds", name)
+            first = defined.setdefault((path.parent, name), label)
+            if first != label:
+                faults.append(Fault(label, loaded.line(here), f"{name} is defined in {first} already", "kind"))
             if not _KIND.match(name) or name.split(".")[0] != provider:
                 faults.append(Fault(label, loaded.line(here), f"{name!r} must be {provider}.service.thing", "kind"))
             given = {call.into for call in kind.detail if call.into}
