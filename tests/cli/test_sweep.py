@@ -14,7 +14,8 @@ CONFIG = """\
 organisation: {{id: acme, name: {{en: Acme, ja: アクメ}}, seat: JP}}
 services: [{{id: chat, name: {{en: Chat, ja: チャット}}, classes: [communication.content]}}]
 scope:
-  aws: {{endpoint: "{url}", regions: [us-east-1, ap-northeast-1], home_region: us-east-1}}
+  aws: {{endpoint: "{url}", regions: [us-east-1, ap-northeast-1], home_region: us-east-1,
+        kinds: [aws.s3.bucket, aws.sqs.queue, aws.kms.key]}}
 contractors: contractors.csv
 logs: ["logs/*.json"]
 classification: {{service_tags: [service], class_tags: [class]}}

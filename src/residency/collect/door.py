@@ -203,6 +203,7 @@ class SdkDoor:
                 connect_timeout=settings.timeout,
                 read_timeout=settings.timeout,
                 s3={"addressing_style": "path"} if settings.endpoint else {},
+                inject_host_prefix=None if settings.endpoint is None else False,
             )
             make: Any = self._session(account).create_client  # its stubs know one overload per service name
             client: botocore.client.BaseClient = make(
