@@ -334,3 +334,12 @@ def test_a_bare_name_is_another_identity_in_every_account() -> None:
     assert ("chat/communication.content", "QZ") in reached
     assert ("shop/user.observed", "US") in reached
     assert ("chat/communication.content", "US") not in reached
+
+
+@pytest.mark.parametrize("field", ["listing", "scope", "log", "placement", "grants", "key", "labels", "detail"])
+def test_a_gap_of_no_store_may_hide_something_whatever_its_field(field: str) -> None:
+    rows = worlds.rows(worlds.store("a"), worlds.placement("a", "eu-berlin-1"), worlds.key("a"), worlds.gap(field))
+    found = score(worlds.inputs(rows, worlds.holdings(["a"], chat_communication__content="yes")))
+    cell = found.cell("chat/communication.content", "US", "access")
+    assert cell is not None
+    assert (cell.tie, cell.value.hi > 0) == ("unseen", True)

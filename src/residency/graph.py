@@ -564,7 +564,7 @@ class _Makers:
         facility = [name for name in declared if name.endswith("/facility")]
         kept: dict[tuple[str, str, bool], list[Gap]] = {}
         for gap in self.inputs.rows["gaps"]:
-            if gap.store_id or gap.field not in {"listing", "scope", "log"}:
+            if gap.store_id:  # tied to its store's own group
                 continue
             spec = self.inputs.kinds.get(gap.kind)
             control = spec is not None and spec.content == "control"
