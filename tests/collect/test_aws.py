@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,8 @@ def test_plan_of_one_account() -> None:
     made, door = driver(chosen=some("aws.sqs.queue", "aws.s3.bucket"))
     plan = made.plan()
     assert [job.name for job in plan.jobs] == [
-        f"aws/{OWN}/eu-west-1/aws.sqs.queue",
         f"aws/{OWN}/global/aws.s3.bucket",
+        f"aws/{OWN}/eu-west-1/aws.sqs.queue",
         f"aws/{OWN}/us-east-1/aws.sqs.queue",
     ]
     assert [(item.region, item.kind, item.status) for item in plan.units] == [
@@ -313,6 +314,51 @@ def test_details_that_are_refused_are_gaps_of_their_item() -> None:
     rows = queues({"QueueUrls": [f"{URL}a"]}, GetQueueAttributes=refused("AccessDenied"), ListQueueTags={"Tags": {}})
     assert [(row.field, row.cause) for row in rows["gaps"]] == [("key", "denied"), ("grants", "denied")]
     assert [row.custody for row in rows["keys"]] == ["unknown"]
+
+
+VAULTS = {"BackupVaultList": [{"BackupVaultName": name, "BackupVaultArn": f"arn:x:{name}"} for name in "ab"]}
+
+
+def points(**inner: Any) -> Rows:
+    """Recovery points of the vaults a and b, each answered by name."""
+
+    def answer(service: str, region: str, operation: str, args: Mapping[str, Any]) -> Any:
+        if operation == "ListBackupVaults":
+            return inner.get("vaults", VAULTS)
+        return inner.get(args["BackupVaultName"], {}) if operation == "ListRecoveryPointsByBackupVault" else None
+
+    made, _ = driver(answer, AwsConfig(workers=1, regions=("us-east-1",)), chosen=some("aws.backup.recovery_point"))
+    return run(made, made.plan())
+
+
+def point(name: str) -> dict[str, Any]:
+    return {"RecoveryPoints": [{"RecoveryPointArn": f"arn:aws:backup:us-east-1:{OWN}:recovery-point:{name}"}]}
+
+
+def test_a_listing_within_a_listing() -> None:
+    rows = points(a=[point("1"), point("2")], b=point("3"))
+    assert [row.store_id[-1] for row in rows["stores"]] == ["1", "2", "3"]
+    (unit,) = rows["units"]
+    assert (unit.status, unit.stores, unit.calls) == ("seen", 3, 4)
+    assert points()["units"][0].status == "empty"
+    assert points(a=refused("ResourceNotFoundException"))["units"][0].status == "empty"  # gone in between
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("AccessDenied", "denied"), ("ThrottlingException", "throttled"), ("OptInRequired", "failed")],
+)
+def test_one_refused_inner_listing_hides_and_the_others_are_read(code: str, status: str) -> None:
+    rows = points(a=refused(code), b=point("3"))
+    assert [row.store_id[-1] for row in rows["stores"]] == ["3"]
+    (unit,) = rows["units"]
+    assert unit.status == status
+    assert "1 of 3 listings were refused" in unit.message
+    # nothing came at all, and yet there is a vault: never empty, never off
+    assert (
+        points(vaults={"BackupVaultList": VAULTS["BackupVaultList"][:1]}, a=refused(code))["units"][0].status == status
+    )
+    assert points(vaults=refused("OptInRequired"))["units"][0].status == "disabled"
 
 
 def test_absent_codes_are_no_gap() -> None:
@@ -631,6 +677,40 @@ def test_clients_are_few_and_partitions_known(stand_in: StandIn) -> None:
     assert door.regions("aws-us-gov")[0] == "us-gov-west-1"
     with pytest.raises(ConfigError, match="not known to this AWS SDK"):
         door.regions("aws-moon")
+
+
+def test_one_client_serves_all_accounts(stand_in: StandIn, tmp_path: Path) -> None:
+    """Each request is signed for the account it is made in, whichever thread a page comes in."""
+    organisation = stand_in.client("organizations")
+    organisation.create_organization(FeatureSet="ALL")
+    made = [
+        organisation.create_account(AccountName=name, Email=f"{name}@example.jp")["CreateAccountStatus"]["AccountId"]
+        for name in ("one", "two", "three")
+    ]
+    driver_ = real(stand_in, QUEUES, role_name="reader", regions=("us-east-1",), workers=4)
+    door = driver_._door
+    swept(driver_, tmp_path)
+    assert isinstance(door, SdkDoor)
+    assert {key for key in door._clients if key[0] == "sqs"} == {("sqs", "us-east-1")}
+    # generators of several accounts, advanced in turn in one thread
+    asked = [door.pages(account, "sts", "us-east-1", "GetCallerIdentity", {}) for account in ["", *made]]
+    assert [next(pages)["Account"] for pages in asked] == [OWN, *made]
+    queues = [door.pages(account, "sqs", "us-east-1", "ListQueues", {}) for account in ["", *made]]
+    assert [next(pages, None) for pages in queues] == [{}] * 4
+
+
+def test_a_service_is_not_asked_by_more_at_a_time_than_allowed(stand_in: StandIn) -> None:
+    settings = DoorSettings(endpoint=stand_in.url, per_service=1)
+    door = SdkDoor(allowed_operations(QUEUES), settings)
+    room = door._room_for("", "sqs", "us-east-1")
+    room.acquire()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(lambda: list(door.pages("", "sqs", "us-east-1", "ListQueues", {})))
+        elsewhere = list(door.pages("", "sqs", "eu-west-1", "ListQueues", {}))
+        assert elsewhere == [{}]
+        assert not asked.done()
+        room.release()
+        assert asked.result(timeout=30) == [{}]
 
 
 def test_region_of_the_profile(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,12 +62,12 @@ CASES = [
     ),
     Case(
         "elasticache-ca-central-1", "aws.elasticache.replication_group", "ca-central-1",
-        places=frozenset({("sg-test-base", "primary", "ca-central-1")}), no_role=("replica",),
+        places=frozenset({("sg-test-base", "primary", "ca-central-1a")}), no_role=("replica",),
     ),
     Case("elasticache-ca-central-1", "aws.elasticache.cluster", "ca-central-1", stores=0),
     Case(
         "elasticache-global-datastore", "aws.elasticache.replication_group",
-        places=frozenset({("c7n-test-global", "primary", "us-east-1"), ("c7n-test-global", "replica", "")}),
+        places=frozenset({("c7n-test-global", "primary", "us-east-1b"), ("c7n-test-global", "replica", "")}),
         gaps=frozenset({("c7n-test-global", "placement", "failed")}),
     ),
     Case(
@@ -90,12 +90,29 @@ CASES = [
         "memorydb-kms", "aws.memorydb.cluster", stores=2, no_role=("replica",),
         custody={"test-cluster-2": "customer-managed"},
     ),
-    Case("rds-cluster-snapshot-region-copy", "aws.rds.cluster_snapshot", no_role=("replica",)),
+    Case(
+        "rds-cluster-snapshot-region-copy", "aws.rds.cluster_snapshot", no_role=("replica",), stores=2,
+        places=frozenset(
+            {
+                ("test-cluster-final-snapshot", "backup", "us-east-1"),
+                ("test-cluster-final-snapshot", "backup", "us-east-2"),
+            }
+        ),
+    ),
     Case(
         "rds-placeholder-values", "aws.rds.instance", no_role=("replica",),
         places=frozenset({("abc-restore", "primary", "us-east-1b")}),
     ),
-    Case("rds-snapshot-region-copy", "aws.rds.snapshot", custody={"rds:originb-2016-12-28-09-15": "customer-managed"}),
+    Case(
+        "rds-snapshot-region-copy", "aws.rds.snapshot", stores=2,
+        places=frozenset(
+            {
+                ("rds:originb-2016-12-28-09-15", "backup", "us-east-1"),
+                ("rds-originb-2016-12-28-09-15", "backup", "us-east-2"),
+            }
+        ),
+        custody={"rds:originb-2016-12-28-09-15": "customer-managed"},
+    ),
     Case(
         "rds-snapshot-sharing", "aws.rds.snapshot", stores=4, no_role=("replica",),
         places=frozenset({("tidx-rdx", "backup", "us-east-1")}),

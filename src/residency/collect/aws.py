@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -22,7 +22,7 @@ from residency.inventory.tables import Gap, Rows, Unit
 from residency.model import COMPLETE_STATUSES, Cause, UnitStatus
 from residency.providers import Providers
 
-__all__ = ["GLOBAL", "AwsConfig", "AwsDriver", "gather", "list_items"]
+__all__ = ["GLOBAL", "AwsConfig", "AwsDriver", "Listing", "gather"]
 
 GLOBAL = "global"
 """Region of the units of kinds that are listed once per account."""
@@ -225,13 +225,18 @@ class AwsDriver:
                     if item.refusal is not None:
                         units.append(self._ended(key, item.refusal))
                     else:
-                        calls = 1 + len(kind.detail)
+                        calls = sum(1 for _ in kind.calls())
                         jobs.append(Job(f"{provider}/{item.account}/{region}/{name}", (key,), calls))
                 if kind.scope != "global":
                     is_off = Refusal("RegionDisabled", "the account has not switched it on", "disabled", "skipped")
                     units += [self._ended(UnitKey(provider, item.account, region, name), is_off) for region in item.off]
         notes = (f"AWS {partition}: {len(entered)} accounts, {len(jobs)} units to ask",)
-        return Plan(tuple(sorted(jobs)), tuple(gaps), tuple(units), notes)
+        return Plan(tuple(sorted(jobs, key=self._together)), tuple(gaps), tuple(units), notes)
+
+    def _together(self, job: Job) -> tuple[str, str, str, str]:
+        """Order of asking: all accounts of one service and region after each other, so that one client serves them."""
+        (key,) = job.units
+        return self._kinds[key.kind].list_.service or "", key.region, key.kind, key.account
 
     def _caller(self) -> tuple[str, str]:
         try:
@@ -428,7 +433,7 @@ class AwsDriver:
         refusal: Refusal | None = None
         context = {"provider": key.provider, "account": key.account, "region": key.region, "partition": place.partition}
         pool = self._workers()
-        listing = _Listing(list_items(kind, asker.pages, region, context))
+        listing = Listing(kind, asker.pages, region, context)
         items = 0
         window, skip = self._config.workers * _WINDOW, self._config.skip_fields
         for record in gather(kind, listing, asker.pages, region, context, skip, pool, window):
@@ -460,33 +465,64 @@ class AwsDriver:
 _Pages = Callable[[str, str, str, Mapping[str, Any]], Iterator[dict[str, Any]]]
 
 
-class _Listing:
-    """A listing that keeps the items before a refusal, and the refusal."""
+class Listing:
+    """The items of a kind, page by page; what was refused on the way is kept, and the rest goes on.
 
-    def __init__(self, items: Iterator[Any]) -> None:
-        self._items = items
-        self.refusal: Refusal | None = None
+    Parameters
+    ----------
+    kind
+        Whose listing, with those it is nested in.
+    pages
+        Makes a call.
+    region, context
+        Where to ask, and what the arguments may name as ``ctx``.
+    """
 
-    def __iter__(self) -> Iterator[Any]:
+    def __init__(self, kind: Kind, pages: _Pages, region: str, context: Mapping[str, str]) -> None:
+        self._kind, self._pages, self._region, self._context = kind, pages, region, context
+        self._refusals: list[tuple[int, Refusal]] = []
+        self._asked = 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        yield from self._items([*self._kind.list_.within, self._kind.list_], 0, {})
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """How the listing came short, if it did: of several refusals one after which something may be hidden."""
+        if not self._refusals:
+            return None
+        worst = min(self._refusals, key=lambda item: (item[1].status in COMPLETE_STATUSES, item[0]))
+        depth, refusal = worst
+        if depth and refusal.status in COMPLETE_STATUSES:
+            # there was something to look into, so that a service that is "off" here is no proof of absence
+            refusal = replace(refusal, status="failed", cause="failed")
+        if self._asked > 1:
+            said = f"{len(self._refusals)} of {self._asked} listings were refused, among them: {refusal.message}"
+            refusal = replace(refusal, message=said)
+        return refusal
+
+    def _items(self, calls: Sequence[Call], depth: int, outer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        call = calls[depth]
+        view = {**outer, "ctx": self._context}
+        service = call.service or self._kind.list_.service or ""
+        region = search(self._kind.list_.region, view) if self._kind.list_.region else self._region
+        self._asked += 1
         try:
-            yield from self._items
+            for page in self._pages(service, region or self._region, call.operation, _args(call, view)):
+                found = search(call.items, page) if call.items else page
+                for item in found if isinstance(found, list) else [] if found is None else [found]:
+                    if depth + 1 < len(calls):
+                        yield from self._items(calls, depth + 1, {**outer, call.into or "": item})
+                    else:
+                        yield {**outer, **(item if isinstance(item, dict) else {"item": item})}
         except CallError as error:
-            self.refusal = error.refusal
-
-
-def list_items(kind: Kind, pages: _Pages, region: str, context: Mapping[str, str]) -> Iterator[Any]:
-    """The listed items of a kind, page by page; raises `CallError` after the items that came."""
-    call = kind.list_
-    view = {"ctx": context}
-    where = search(call.region, view) if call.region else region
-    for page in pages(call.service or "", where or region, call.operation, _args(call, view)):
-        found = search(call.items, page) if call.items else page
-        yield from found if isinstance(found, list) else [] if found is None else [found]
+            if error.refusal.code not in call.absent:
+                self._refusals.append((depth, error.refusal))
 
 
 def gather(
     kind: Kind,
-    items: Iterable[Any],
+    items: Iterable[dict[str, Any]],
     pages: _Pages,
     region: str,
     context: Mapping[str, str],
@@ -505,7 +541,7 @@ def gather(
         batch = list(islice(source, window))
         if not batch:
             return
-        records = [Record({**item} if isinstance(item, dict) else {"item": item}, label) for item in batch]
+        records = [Record({**item}, label) for item in batch]
         if pool is None or not kind.detail:
             for record in records:
                 detail.fill(record)

@@ -17,6 +17,7 @@ from residency.errors import ConfigError, CredentialsError, ResidencyError
 if TYPE_CHECKING:
     import botocore.client
     import botocore.session
+    from botocore.credentials import RefreshableCredentials
 
 __all__ = ["DISCOVERY", "Door", "DoorSettings", "SdkDoor", "allowed_operations"]
 
@@ -87,12 +88,17 @@ def allowed_operations(kinds: Mapping[str, Kind]) -> frozenset[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class DoorSettings:
-    """How to reach AWS; ``None`` leaves the SDK's own default."""
+    """How to reach AWS; ``None`` leaves the SDK's own default.
+
+    ``per_service``: how many calls at most are under way to one service of one account in one region, so that a sweep
+    leaves the account's own programs their share of the rate limit.
+    """
 
     profile: str | None = None
     region: str | None = None
     endpoint: str | None = None
     connections: int = 16
+    per_service: int = 16
     max_attempts: int = 8
     max_clients: int = 64
     timeout: float = 60.0
@@ -113,8 +119,11 @@ class SdkDoor:
         self._allowed = allowed
         self._settings = settings or DoorSettings()
         self._lock = threading.Lock()
-        self._sessions: dict[str, botocore.session.Session] = {}
-        self._clients: OrderedDict[tuple[str, str, str], botocore.client.BaseClient] = OrderedDict()
+        self._made: botocore.session.Session | None = None
+        self._credentials: dict[str, RefreshableCredentials] = {}
+        self._clients: OrderedDict[tuple[str, str], botocore.client.BaseClient] = OrderedDict()
+        self._room: dict[tuple[str, str, str], threading.BoundedSemaphore] = {}
+        self._acting = threading.local()
 
     def pages(
         self, account: str, service: str, region: str, operation: str, args: Mapping[str, Any]
@@ -123,8 +132,15 @@ class SdkDoor:
         if (service, operation) not in self._allowed:
             raise ResidencyError(f"{service}:{operation} is not among the read calls of this sweep and was not made")
         with boundary() as caught:
-            client = self._client(account, service, region)
-            for page in self._paged(client, operation, args):
+            answers = self._paged(self._client(service, region), operation, args)
+            room = self._room_for(account, service, region)
+            while True:
+                with room:
+                    # set for each page: another unit's generator may have run in this thread since the last
+                    self._acting.account = account
+                    page = next(answers, None)
+                if page is None:
+                    break
                 yield {key: value for key, value in page.items() if key != "ResponseMetadata"}
         if isinstance(caught.error, CallError):
             raise caught.error
@@ -147,19 +163,18 @@ class SdkDoor:
 
         credentials = RefreshableCredentials.create_from_metadata(metadata(), metadata, "assume-role")
         with self._lock:
-            session = self._session(account)
-            vars(session)["_credentials"] = credentials  # botocore's own recipe; there is no public setter
+            self._credentials[account] = credentials
 
     def start(self) -> str:
         """The region of the settings or the profile; otherwise the commercial partition's home."""
         with self._lock:
-            configured = self._settings.region or self._session("").get_config_variable("region")
+            configured = self._settings.region or self._session().get_config_variable("region")
         return configured or self.regions("aws")[0]
 
     def regions(self, partition: str) -> tuple[str, frozenset[str]]:
         """Home region and known regions of a partition, from the SDK's own data."""
         with self._lock:
-            session = self._session("")
+            session = self._session()
             data: Any = session.get_component("data_loader").load_data("partitions")
         for item in data["partitions"]:
             if item["id"] == partition:
@@ -167,31 +182,41 @@ class SdkDoor:
                 return item["outputs"]["implicitGlobalRegion"], names
         raise ConfigError(f"partition {partition!r} is not known to this AWS SDK; update botocore")
 
-    def _session(self, account: str) -> botocore.session.Session:
+    def _session(self) -> botocore.session.Session:
         import botocore.exceptions
         import botocore.session
 
-        if account in self._sessions:
-            return self._sessions[account]
+        if self._made is not None:
+            return self._made
         try:
-            session = botocore.session.Session(profile=None if account else self._settings.profile)
-            if account:
-                loader = self._session("").get_component("data_loader")
-                session.register_component("data_loader", loader)
-            else:
-                session.get_component("data_loader")
-                session.get_scoped_config()
+            session = botocore.session.Session(profile=self._settings.profile)
+            session.get_component("data_loader")
+            session.get_scoped_config()
         except botocore.exceptions.ProfileNotFound as error:
             raise CredentialsError(f"AWS: {error}; name a profile of your AWS configuration") from None
-        handler: Any = _refuse_nonsense
-        session.register("before-parse", handler)
-        self._sessions[account] = session
+        for event, handler in (("before-parse", _refuse_nonsense), ("before-call", self._act)):
+            session.register(event, handler)
+        self._made = session
         return session
 
-    def _client(self, account: str, service: str, region: str) -> botocore.client.BaseClient:
+    def _act(self, context: dict[str, Any], **_: Any) -> None:
+        """Have a request signed for the account it is made in; the SDK's own credentials are those of the caller."""
+        credentials = self._credentials.get(self._acting.account)
+        if credentials is not None:
+            context.setdefault("signing", {})["request_credentials"] = credentials
+
+    def _room_for(self, account: str, service: str, region: str) -> threading.BoundedSemaphore:
+        with self._lock:
+            key = (account, service, region)
+            if key not in self._room:
+                self._room[key] = threading.BoundedSemaphore(self._settings.per_service)
+            return self._room[key]
+
+    def _client(self, service: str, region: str) -> botocore.client.BaseClient:
+        """The one client of a service in a region; every account is asked through it, with its own signature."""
         from botocore.config import Config
 
-        key = (account, service, region)
+        key = (service, region)
         with self._lock:  # making a client is not thread safe, using one is
             if key in self._clients:
                 self._clients.move_to_end(key)
@@ -204,8 +229,9 @@ class SdkDoor:
                 read_timeout=settings.timeout,
                 s3={"addressing_style": "path"} if settings.endpoint else {},
                 inject_host_prefix=None if settings.endpoint is None else False,
+                account_id_endpoint_mode="disabled",  # a host name that tells the caller's account is wrong for others
             )
-            make: Any = self._session(account).create_client  # its stubs know one overload per service name
+            make: Any = self._session().create_client  # its stubs know one overload per service name
             client: botocore.client.BaseClient = make(
                 service, region_name=region, endpoint_url=settings.endpoint, config=config
             )
@@ -283,7 +309,7 @@ class SdkDoor:
         from botocore.exceptions import UnknownRegionError
 
         with self._lock:
-            session = self._session("")
+            session = self._session()
             try:
                 partition = session.get_partition_for_region(region)
             except UnknownRegionError:  # a region of no partition: nothing is known of it

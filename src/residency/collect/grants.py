@@ -235,12 +235,21 @@ def _policy_principals(value: Any, view: _View) -> Iterator[_Who | str]:
             elif form == "Service":
                 yield _Who(name, "service", "", "no") if name != "*" else _Who("*", "public", "", "yes")
             elif form == "Federated":
-                account = arn_part(name, "account") or ""
-                yield _Who(name, "user", account, view.account(account))
+                yield _federated(name, view)
             elif form == "CanonicalUser":
                 yield _Who(name, "user", "", "unknown")
             else:
                 yield f"Principal of the unknown form {_shown(form)}"
+
+
+def _federated(name: str, view: _View) -> _Who:
+    """Identities of an identity provider: being registered in an account of ours says nothing of whose they are."""
+    account = arn_part(name, "account") or ""
+    external = view.account(account)
+    host = (arn_part(name, "resource") or "").partition("oidc-provider/")[2]
+    if external == "no":
+        external = "unknown"
+    return _Who(host or name, "domain" if host else "user", account, external)
 
 
 def _aws_principal(name: str, view: _View) -> _Who:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from residency.collect.aws import GLOBAL, gather, list_items
+from residency.collect.aws import GLOBAL, Listing, gather
 from residency.collect.functions import FUNCTION_NAMES
 from residency.collect.mapping import Record, elements, search
 from residency.collect.recorded import RecordedDoor, read_fixture
@@ -69,9 +69,13 @@ def _reached(kind: Kind, path: Path) -> Iterator[tuple[str | int, ...]]:
     def pages(service: str, where: str, operation: str, args: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return door.pages(account, service, where, operation, args)
 
-    listed = list(list_items(kind, pages, region, context))
+    listing = Listing(kind, pages, region, context)
+    listed = list(listing)
+    if listing.refusal is not None:
+        raise InputError(f"{path.name}: {listing.refusal}")
     if listed:
         yield ("list", "items")
+        yield from (("list", "within", number, "items") for number, _ in enumerate(kind.list_.within))
     for record in gather(kind, listed, pages, region, context):
         yield from _reached_by(kind, record, context)
 
@@ -82,7 +86,7 @@ def _reached_by(kind: Kind, record: Record, context: Mapping[str, str]) -> Itera
     for where, text in wheres.items():
         section = where[0]
         views: list[Any] = [data]
-        if where == ("list", "items"):
+        if where == ("list", "items") or (where[:2] == ("list", "within") and where[-1] == "items"):
             continue
         if section == "detail" and where[2] == "items":
             call = kind.detail[int(where[1])]
@@ -147,15 +151,15 @@ class _Linter:
         if not kind.list_.service:
             self._fault("list: names no service", "call")
             return self._faults
-        output = self._call(kind.list_, "list")
-        item = self._walk(kind.list_.items, output, "list.items") if kind.list_.items else output
-        element = item.of if isinstance(item, _Many) else item
-        record = _Record(
-            {"ctx": _Record(dict.fromkeys(_CONTEXT, _SCALAR)), **_fields(element)},
-            frozenset(call.into for call in kind.detail if call.into),
-        )
+        context = _Record({"ctx": _Record(dict.fromkeys(_CONTEXT, _SCALAR))})
         if kind.list_.region:
-            self._walk(kind.list_.region, _Record({"ctx": record.members["ctx"]}), "list.region")
+            self._walk(kind.list_.region, context, "list.region")
+        for number, outer in enumerate(kind.list_.within):
+            context.members[outer.into or ""] = self._listed(outer, context, f"list.within.{number}")
+        element = self._listed(kind.list_, context, "list")
+        record = _Record(
+            {**context.members, **_fields(element)}, frozenset(call.into for call in kind.detail if call.into)
+        )
         for number, call in enumerate(kind.detail):
             self._detail(number, call, record)
         for where, text in (("id", kind.id), ("name", kind.name), ("region", kind.region), ("when", kind.when)):
@@ -164,14 +168,24 @@ class _Linter:
         self._rules(record)
         return self._faults
 
+    def _listed(self, call: Call, view: _Record, where: str) -> Any:
+        """The type of one element of a listing."""
+        self._arguments(call, view, where)
+        output = self._call(call, where)
+        found = self._walk(call.items, output, f"{where}.items") if call.items else output
+        return found.of if isinstance(found, _Many) else found
+
+    def _arguments(self, call: Call, view: _Record, where: str) -> None:
+        for value in call.args.values():
+            if isinstance(value, str) and value.startswith("@"):
+                self._walk(value[1:] or "@", view, f"{where}.args")
+
     def _detail(self, number: int, call: Call, record: _Record) -> None:
         where = f"detail.{number}"
         for text in (call.when, call.region):
             if text:
                 self._walk(text, record, where)
-        for value in call.args.values():
-            if isinstance(value, str) and value.startswith("@"):
-                self._walk(value[1:] or "@", record, f"{where}.args")
+        self._arguments(call, record, where)
         if not call.gives:
             self._fault(f"{where}: `gives` says nothing, so its failure would not say what is unknown", "gives")
         answer = self._call(call, where)

@@ -9,7 +9,7 @@ from typing import Any
 
 from jmespath.exceptions import JMESPathError
 
-from residency.collect.functions import OPTIONS
+from residency.collect.functions import OPTIONS, arn_part
 from residency.collect.grants import Scope, grants_of
 from residency.collect.spec import Kind, PlacementRule, expression
 from residency.inventory.tables import Gap, Key, Label, Placement, Rows, Store
@@ -96,6 +96,10 @@ def map_record(kind: Kind, record: Record, asked: Asked) -> Rows:
         message = f"an item of {asked.kind} has no readable identifier ({kind.id})"
         rows.add(Gap(**origin, field="listing", cause="malformed", message=message))
         return rows
+    own = arn_part(store_id, "region")
+    if own and not kind.region and asked.region != own and kind.scope == "regional":
+        # the answer itself says where it is from; the region that was asked comes second
+        context["region"] = origin["region"] = own
     name = _text(search(kind.name, data)) if kind.name else ""
     rows.add(Store(**origin, store_id=store_id, name=name or store_id, holds=kind.holds))
     for failure in dict.fromkeys(record.failed.values()):

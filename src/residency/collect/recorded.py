@@ -21,6 +21,7 @@ from residency.collect.engine import account_for
 from residency.collect.refusals import CallError, Refusal, classify
 from residency.collect.resolve import resolve
 from residency.collect.spec import Kind
+from residency.collect.unlisted import unlisted
 from residency.errors import InputError
 from residency.inventory.tables import Rows
 from residency.providers import Providers
@@ -34,7 +35,8 @@ _SHORTEST = 3  # shorter arguments ("-", "*") say nothing about which answer is 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One recorded reply: its pages, or the refusal. ``ordered``: the n-th reply is for the n-th call, and the only
-    one for all; otherwise a reply is for the call whose arguments it names."""
+    one for all; otherwise a reply is for the call whose arguments it names. ``about``: the argument its file names.
+    ``listing``: all replies that name no argument are answers to the call, as from several regions."""
 
     service: str
     operation: str
@@ -42,6 +44,8 @@ class Answer:
     refusal: Refusal | None
     text: str
     ordered: bool = False
+    about: str = ""
+    listing: bool = False
 
 
 class RecordedDoor:
@@ -71,12 +75,14 @@ class RecordedDoor:
         """The pages of the record that answers this call."""
         with self._lock:
             self.asked.append((service, operation))
-            answer = self._pick(service, operation, args) or self._discovery(service, operation)
-        if answer is None:
+            answers = self._pick(service, operation, args) or self._discovery(service, operation)
+        if not answers:
             raise CallError(Refusal("NotRecorded", f"no record of {service}:{operation}", "failed", "failed"))
-        yield from answer.pages
-        if answer.refusal is not None:
-            raise CallError(answer.refusal)
+        for answer in answers:
+            yield from answer.pages
+        for answer in answers:
+            if answer.refusal is not None:
+                raise CallError(answer.refusal)
 
     def enter(self, account: str, fetch: Callable[[], dict[str, Any]]) -> None:
         """Records need no credentials, but the call for them is answered like any other."""
@@ -90,24 +96,24 @@ class RecordedDoor:
         """The region of the records is all there is."""
         return self.region, frozenset({self.region})
 
-    def _pick(self, service: str, operation: str, args: Mapping[str, Any]) -> Answer | None:
+    def _pick(self, service: str, operation: str, args: Mapping[str, Any]) -> list[Answer]:
         fitting = [n for n, item in enumerate(self._answers) if (item.service, item.operation) == (service, operation)]
         if fitting and self._answers[fitting[0]].ordered:
             left = [n for n in fitting if n not in self._used] or (fitting if len(fitting) == 1 else [])
             self._used.update(left[:1])
-            return self._answers[left[0]] if left else None
+            return [self._answers[n] for n in left[:1]]
         values = [item for value in args.values() for item in (value if isinstance(value, list) else [value])]
         words = [value for value in values if isinstance(value, str) and len(value) >= _SHORTEST]
         scores = {n: sum(_names(self._answers[n].text, word) for word in words) for n in fitting}
         named = [n for n in fitting if scores[n]]
+        if not named and any(self._answers[n].listing for n in fitting):
+            return [self._answers[n] for n in fitting]
         fresh = [n for n in fitting if n not in self._used]
-        chosen = max(named, key=lambda n: (scores[n], n not in self._used, -n)) if named else next(iter(fresh), None)
-        if chosen is None:
-            return None
-        self._used.add(chosen)
-        return self._answers[chosen]
+        chosen = [max(named, key=lambda n: (scores[n], n not in self._used, -n))] if named else fresh[:1]
+        self._used.update(chosen)
+        return [self._answers[n] for n in chosen]
 
-    def _discovery(self, service: str, operation: str) -> Answer | None:
+    def _discovery(self, service: str, operation: str) -> list[Answer]:
         replies: dict[tuple[str, str], dict[str, Any]] = {
             ("sts", "GetCallerIdentity"): {
                 "Account": self.account,
@@ -117,21 +123,33 @@ class RecordedDoor:
             ("account", "ListRegions"): {"Regions": [{"RegionName": self.region, "RegionOptStatus": "ENABLED"}]},
         }
         reply = replies.get((service, operation))
-        return None if reply is None else Answer(service, operation, (reply,), None, "")
+        return [] if reply is None else [Answer(service, operation, (reply,), None, "")]
 
 
 def read_answers(folder: Path, kinds: Mapping[str, Kind]) -> list[Answer]:
-    """Read a folder of recorded replies to the calls of these kinds; replies to other calls are left out."""
+    """Read a folder of recorded replies to the calls of these kinds; replies to other calls are left out.
+
+    Where descriptions were recorded without the listing that named their items, a listing is made of them that ends
+    in a refusal (`unlisted`).
+    """
     services = _services(kinds)
+    listings = {(kind.list_.service, kind.list_.operation) for kind in kinds.values()}
     found: list[Answer] = []
     for path in sorted(folder.glob("*.json"), key=_order):
         match = _NUMBERED.match(path.stem)
-        operation = match["operation"] if match else _operation(path.stem.partition("__")[0], services)
+        call, _, about = path.stem.partition("__")
+        operation = match["operation"] if match else _operation(call, services)
         for service in services.get(operation, ()):
             if match is None or _is_named(service, match["service"]):
-                found.append(_answer(service, operation, _read(path), path.name))
+                answer = _answer(service, operation, _read(path), path.name)
+                answer = replace(answer, listing=(service, operation) in listings)
+                found.append(answer if match else replace(answer, about=about, text=f"{answer.text} {about}"))
                 break
-    return found
+    made = [
+        Answer(item.service, item.operation, (item.page,), item.refusal, json.dumps(item.page))
+        for item in unlisted(found, kinds)
+    ]
+    return found + made
 
 
 def read_fixture(path: Path, kind: Kind) -> list[Answer]:
@@ -141,7 +159,7 @@ def read_fixture(path: Path, kind: Kind) -> list[Answer]:
         raise InputError(f'{path}: holds no "list"; write {{"list": …, "details": {{…}}}}')
     service = kind.list_.service or ""
     found = [_answer(service, kind.list_.operation, content["list"], path.name)]
-    services = {call.operation: call.service or service for call in kind.detail}
+    services = {call.operation: call.service or service for call in (*kind.list_.within, *kind.detail)}
     for operation, given in content.get("details", {}).items():
         if operation not in services:
             raise InputError(f"{path}: details: the kind makes no call {operation}")

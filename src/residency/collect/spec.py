@@ -37,6 +37,8 @@ class Call(StrictModel):
     ``service`` and ``operation`` are the SDK's own names (botocore's for AWS; for Google Cloud ``cloudasset`` with
     ``asset_type``, for Azure ``resourcegraph`` with ``asset_type``, or an ARM ``path``).
     ``region``: an expression for where to ask instead of the unit's region; that of a listing sees ``ctx`` alone.
+    ``within`` (of a listing): the listings it is nested in, outermost first. Each is asked once for every element of
+    the one before; the element stands under its ``into`` for the arguments of the next, and in the record.
     """
 
     service: str | None = None
@@ -53,6 +55,14 @@ class Call(StrictModel):
     once: bool = False
     when: str | None = None
     region: str | None = None
+    within: list[Call] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _outer_listings(self) -> Call:
+        for outer in self.within:
+            if not (outer.items and outer.into) or outer.within:
+                raise ValueError("a listing in `within` needs `items` and `into`, and no `within` of its own")
+        return self
 
 
 class PlacementRule(StrictModel):
@@ -161,7 +171,8 @@ class Kind(StrictModel):
     source: str | None = None
 
     def calls(self) -> Iterator[Call]:
-        """The listing and every detail call."""
+        """The listing with those it is nested in, and every detail call."""
+        yield from self.list_.within
         yield self.list_
         yield from self.detail
 
@@ -173,13 +184,15 @@ class Kind(StrictModel):
             yield ("list", "items"), self.list_.items
         if self.list_.region:
             yield ("list", "region"), self.list_.region
+        yield from _arguments(("list",), self.list_)
+        for number, call in enumerate(self.list_.within):
+            yield ("list", "within", number, "items"), call.items or "@"
+            yield from _arguments(("list", "within", number), call)
         for number, call in enumerate(self.detail):
             for field in ("items", "when", "region"):
                 if text := getattr(call, field):
                     yield ("detail", number, field), text
-            for key, value in call.args.items():
-                if isinstance(value, str) and value.startswith("@"):
-                    yield ("detail", number, "args", key), value[1:] or "@"
+            yield from _arguments(("detail", number), call)
         fields = {
             "placements": ("each", "when", "location", "target"),
             "key": ("when", "id", "location", "account", "manager", "manager_country"),
@@ -189,6 +202,12 @@ class Kind(StrictModel):
         for section, names in fields.items():
             for number, rule in enumerate(getattr(self, section)):
                 yield from (((section, number, name), text) for name in names if (text := getattr(rule, name)))
+
+
+def _arguments(where: tuple[str | int, ...], call: Call) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for key, value in call.args.items():
+        if isinstance(value, str) and value.startswith("@"):
+            yield (*where, "args", key), value[1:] or "@"
 
 
 class _KindsFile(StrictModel):
