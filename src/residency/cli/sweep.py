@@ -27,6 +27,9 @@ def sweep(
     data: DataFolder = None,
     out: Annotated[Path | None, typer.Option(help="Snapshot folder to write; snapshots/<time> when left out.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="How many calls run at the same time.")] = 16,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler whose workers ask, such as tcp://host:8786.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print units and estimated calls, and stop.")] = False,
     require_complete: Annotated[
         bool, typer.Option("--require-complete", help="Exit 3 when anything was not seen.")
@@ -38,7 +41,7 @@ def sweep(
     """
     from residency.assess import load_catalogues, read_config
     from residency.collect.engine import preview
-    from residency.collect.run import collect, drivers_for, scope_of
+    from residency.collect.run import collect, crew_for, drivers_for, scope_of
     from residency.collect.spec import load_kinds
     from residency.errors import SnapshotError
     from residency.inventory.snapshot import write_snapshot
@@ -64,6 +67,7 @@ def sweep(
             catalogues.jurisdictions,
             journal,
             workers=workers,
+            crew=crew_for(scheduler, settings, data),
             progress=tell,
         )
     write_snapshot(target, rows, scope_of(settings), versions(rows))

@@ -169,7 +169,9 @@ class AwsDriver:
         self._place: _Place | None = None
         self._own = ""
         self._pool: ThreadPoolExecutor | None = None
+        self._inside: dict[str, Refusal | None] = {}
         self._lock = threading.Lock()
+        self._entering = threading.Lock()
 
     @property
     def provider(self) -> str:
@@ -289,7 +291,7 @@ class AwsDriver:
         elif self._config.role_name is None:
             refusal = Refusal("NoRole", "no `role_name` to assume in this account", "skipped", "skipped")
         else:
-            refusal = self._assume(account, partition)
+            refusal = self._inside[account] = self._assume(account, partition)
         home, _ = self._door.regions(partition)
         if refusal is not None:
             message = f"account {account} was not entered: {refusal}"
@@ -397,6 +399,14 @@ class AwsDriver:
             finished_at=now,
         )
 
+    def known(self) -> tuple[str, _Place | None]:
+        """The caller's account, and what planning learned. Credentials are no part of it: roles are assumed anew."""
+        return self._own, self._place
+
+    def recall(self, known: tuple[str, _Place | None]) -> None:
+        """Go on from another driver's planning."""
+        self._own, self._place = known
+
     # --- running ------------------------------------------------------------------------------------------------
 
     def run(self, job: Job) -> Rows:
@@ -431,6 +441,9 @@ class AwsDriver:
         asker = _Asker(self._door, self._as(key.account), lambda name: place.region_on.get((key.account, name)))
         rows = Rows()
         refusal: Refusal | None = None
+        if (barred := self._enter_again(key.account, place.partition)) is not None:
+            rows.add(self._ended(key, barred))
+            return rows
         context = {"provider": key.provider, "account": key.account, "region": key.region, "partition": place.partition}
         pool = self._workers()
         listing = Listing(kind, asker.pages, region, context)
@@ -452,6 +465,15 @@ class AwsDriver:
         done = self._clock()
         rows.add(replace(unit, status=status, stores=stores, calls=asker.calls, started_at=started, finished_at=done))
         return rows
+
+    def _enter_again(self, account: str, partition: str) -> Refusal | None:
+        """Assume the account's role where another process did the planning; once for each account."""
+        if account == self._own:
+            return None
+        with self._entering:
+            if account not in self._inside:
+                self._inside[account] = self._assume(account, partition)
+            return self._inside[account]
 
     def _workers(self) -> ThreadPoolExecutor | None:
         if self._config.workers == 1:

@@ -211,6 +211,14 @@ class AzureDriver:
         """Catalogue id."""
         return PROVIDER
 
+    def known(self) -> _Estate:
+        """Tenants and subscriptions."""
+        return self.estate()
+
+    def recall(self, known: _Estate) -> None:
+        """Take over tenants and subscriptions."""
+        self._estate = known
+
     def plan(self) -> Plan:
         """One job for each subscription; refused ones end here with all their units."""
         estate = self.estate()

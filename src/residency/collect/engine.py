@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from residency.collect.boundary import boundary
 from residency.collect.journal import Journal
@@ -18,7 +19,7 @@ from residency.inventory.tables import Gap, Rows, Unit
 from residency.model import COMPLETE_STATUSES, Cause, UnitStatus
 from residency.providers import Providers
 
-__all__ = ["Progress", "SweepInterruptedError", "account_for", "preview", "sweep"]
+__all__ = ["Crew", "Progress", "SweepInterruptedError", "account_for", "answer", "preview", "sweep"]
 
 _CAUSE_OF: Mapping[UnitStatus, Cause] = {"denied": "denied", "throttled": "throttled", "skipped": "skipped"}
 
@@ -35,6 +36,37 @@ class Progress:
     total: int
     job: str = ""
     message: str = ""
+
+
+class Crew(Protocol):
+    """Who answers jobs, ``size`` of them at a time: threads of this process, or workers elsewhere."""
+
+    @property
+    def size(self) -> int:
+        """How many jobs to have in hand."""
+        ...
+
+    def submit(self, driver: Driver, job: Job) -> Future[Rows]:
+        """Have a job of one of the sweep's drivers answered."""
+        ...
+
+    def close(self) -> None:
+        """Take back what has not begun."""
+        ...
+
+
+class _Threads:
+    """A crew of threads."""
+
+    def __init__(self, size: int, clock: Callable[[], dt.datetime]) -> None:
+        self.size, self._clock = size, clock
+        self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix="residency-sweep")
+
+    def submit(self, driver: Driver, job: Job) -> Future[Rows]:
+        return self._pool.submit(answer, driver, job, self._clock)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _now() -> dt.datetime:
@@ -68,6 +100,7 @@ def sweep(
     *,
     scope: str = "",
     workers: int = 16,
+    crew: Callable[[Sequence[Driver]], Crew] | None = None,
     progress: Callable[[Progress], None] | None = None,
     clock: Callable[[], dt.datetime] = _now,
 ) -> Rows:
@@ -85,6 +118,8 @@ def sweep(
         What the sweep covers; a journal of another scope is refused.
     workers
         How many jobs run at the same time.
+    crew
+        Makes who answers the jobs, once the drivers have planned; threads of this process when left out.
     progress
         Told of every finished job, in the calling thread.
     clock
@@ -123,7 +158,8 @@ def sweep(
         open_jobs = [item for name, item in owner.items() if name not in log.done]
         done = len(owner) - len(open_jobs)
         tell(Progress(done, len(owner), message=f"{done} of {len(owner)} jobs are in the journal" if done else ""))
-        for job, found in _run(open_jobs, workers, clock, tell, log):
+        crew_ = crew(drivers) if crew is not None and open_jobs else _Threads(workers, clock)
+        for job, found in _run(open_jobs, crew_, clock, tell, log):
             rows.extend(found)
             done += 1
             tell(Progress(done, len(owner), job.name))
@@ -144,20 +180,22 @@ def _planned(plan: Plan) -> Rows:
 
 def _run(
     jobs: Iterable[tuple[Driver, Job]],
-    workers: int,
+    crew: Crew,
     clock: Callable[[], dt.datetime],
     tell: Callable[[Progress], None],
     log: Journal,
 ) -> Iterator[tuple[Job, Rows]]:
-    """Finished jobs, each in the journal before it is handed on."""
+    """Finished jobs, each in the journal before it is handed on: however many answer, one writes."""
     waiting = iter(jobs)
     running: dict[Future[Rows], Job] = {}
-    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="residency-sweep")
 
     def finish(ended: Iterable[Future[Rows]]) -> Iterator[tuple[Job, Rows]]:
         for future in ended:
-            job = running.pop(future)
-            rows = future.result()
+            job, rows = running.pop(future), Rows()
+            with boundary() as caught:
+                rows = future.result()
+            if caught.error is not None:  # whoever had the job is gone for good: its units are gaps
+                rows = _lost(job, caught.error, clock(), clock())
             log.append(job.name, rows)
             yield job, rows
 
@@ -165,8 +203,8 @@ def _run(
         while True:
             # only as many are handed out as can run: a queue of all jobs would have to be taken back on Ctrl-C
             for driver, job in waiting:
-                running[pool.submit(_answer, driver, job, clock)] = job
-                if len(running) >= workers:
+                running[crew.submit(driver, job)] = job
+                if len(running) >= crew.size:
                     break
             if not running:
                 break
@@ -185,18 +223,24 @@ def _run(
                 log.append(running[future].name, future.result())
         raise
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        crew.close()
 
 
-def _answer(driver: Driver, job: Job, clock: Callable[[], dt.datetime]) -> Rows:
+def answer(driver: Driver, job: Job, clock: Callable[[], dt.datetime] = _now) -> Rows:
+    """Run one job and account for its units; a fault in a driver is a gap for them, not the sweep's end."""
     started = clock()
     rows = Rows()
     with boundary() as caught:
         rows = driver.run(job)
-    if caught.error is not None:  # a fault in a driver is a gap for the job's units, not the sweep's end
-        rows, message = Rows(), f"{type(caught.error).__name__}: {caught.error}"
-        rows.add(*(_failed(key, message, started, clock()) for key in job.units))
+    if caught.error is not None:
+        rows = _lost(job, caught.error, started, clock())
     return account_for(job, rows, started, clock())
+
+
+def _lost(job: Job, error: Exception, started: dt.datetime, finished: dt.datetime) -> Rows:
+    rows, message = Rows(), f"{type(error).__name__}: {error}"
+    rows.add(*(_failed(key, message, started, finished) for key in job.units))
+    return account_for(job, rows, started, finished)
 
 
 def account_for(job: Job, rows: Rows, started: dt.datetime, finished: dt.datetime) -> Rows:

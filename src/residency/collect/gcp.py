@@ -249,6 +249,14 @@ class GcpDriver:
                 self._tree = _Walk(self.clients, self.organisation, self.wanted).tree()
             return self._tree
 
+    def known(self) -> Tree:
+        """The hierarchy."""
+        return self.tree()
+
+    def recall(self, known: Tree) -> None:
+        """Take over the hierarchy."""
+        self._tree = known
+
     def plan(self) -> Plan:
         """One job for an organisation, or one for each project; refused places end here with all their units."""
         tree = self.tree()

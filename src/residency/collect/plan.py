@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from residency.inventory.tables import Gap, Rows, Unit
 
@@ -56,6 +56,14 @@ class Driver(Protocol):
 
     def plan(self) -> Plan:
         """Find accounts and regions; a refusal becomes a gap with its units, never a shorter plan."""
+        ...
+
+    def known(self) -> Any:
+        """What planning learned, as plain data that another process can go on from; no secret is part of it."""
+        ...
+
+    def recall(self, known: Any) -> None:
+        """Go on from what a driver of the same scope learned while planning in another process."""
         ...
 
     def run(self, job: Job) -> Rows:

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from residency.collect.engine import Progress, sweep
+from residency.collect.engine import Crew, Progress, sweep
 from residency.collect.plan import Driver
 from residency.collect.spec import Kind
 from residency.config import Config
@@ -21,7 +21,7 @@ from residency.inventory.tables import Gap, Rows, Sweep
 from residency.jurisdictions import Jurisdictions
 from residency.providers import Providers
 
-__all__ = ["collect", "drivers_for", "recorded_sweep", "scope_of"]
+__all__ = ["collect", "crew_for", "drivers_for", "recorded_sweep", "scope_of"]
 
 
 def scope_of(config: Config) -> dict[str, Any]:
@@ -96,6 +96,24 @@ def drivers_for(config: Config, kinds: Mapping[str, Kind], providers: Providers)
     return drivers
 
 
+def crew_for(scheduler: str | None, config: Config, data: Path | None) -> Callable[[Sequence[Driver]], Crew] | None:
+    """Who answers a sweep's jobs: the workers of a Dask scheduler, or None for threads of this process.
+
+    Raises
+    ------
+    ConfigError
+        When Dask is not installed.
+    """
+    if scheduler is None:
+        return None
+    try:
+        from residency.collect.distributed import crew_on
+    except ModuleNotFoundError as error:
+        message = f"--scheduler: {error.name} is not installed; run pip install 'residency[dask]'"
+        raise ConfigError(message) from None
+    return crew_on(scheduler, config, data)
+
+
 class _sdk:
     """Turns a missing SDK into a message that names the extra."""
 
@@ -120,6 +138,7 @@ def collect(
     journal: Path,
     *,
     workers: int = 16,
+    crew: Callable[[Sequence[Driver]], Crew] | None = None,
     progress: Callable[[Progress], None] | None = None,
     clock: Callable[[], dt.datetime] | None = None,
 ) -> Rows:
@@ -131,6 +150,8 @@ def collect(
         Folder that the paths in the configuration are relative to.
     journal
         File of finished jobs, for resuming.
+    crew
+        Who answers the sweep's jobs, as for `sweep`.
 
     Raises
     ------
@@ -149,7 +170,9 @@ def collect(
         rows.extend(_relative(read_register(base / config.contractors, jurisdictions), base))
     if config.logs:
         rows.extend(_logs(config, base, providers, started, tell))
-    rows.extend(sweep(drivers, journal, providers, scope=scope, workers=workers, progress=progress, clock=now))
+    rows.extend(
+        sweep(drivers, journal, providers, scope=scope, workers=workers, crew=crew, progress=progress, clock=now)
+    )
     rows.add(_sweep(started, now(), scope, providers))
     return rows
 
