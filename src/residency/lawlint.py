@@ -13,7 +13,7 @@ __all__ = ["Notice", "notices"]
 
 _NO_PROMISE = frozenset({"survey", "restriction"})
 """Kinds of list that say something about a country without the country having promised anything."""
-_BOUND = frozenset({"member", "in-force", "adherent", "designated", "party", "participant"})
+_BOUND = frozenset({"member", "in-force", "adherent", "designated", "party", "participant", "ratified"})
 """Statuses in which an entry binds; a signature or a negotiation does not."""
 
 
