@@ -46,7 +46,8 @@ class Service(StrictModel):
 
 
 class AwsScope(StrictModel):
-    """What to sweep in AWS. ``role`` is assumed in every account of the organisation but the calling one."""
+    """What to sweep in AWS. ``role`` is assumed in every account of the organisation but the calling one. What
+    ``skip_fields`` names is not asked where a call gives nothing else; each store then has a gap for it."""
 
     profile: str | None = None
     role: str | None = None
@@ -56,6 +57,7 @@ class AwsScope(StrictModel):
     accounts: list[str] = Field(default_factory=list)
     skip_accounts: list[str] = Field(default_factory=list)
     own_accounts: list[str] = Field(default_factory=list)
+    skip_fields: list[Literal["key", "grants", "labels", "log", "detail"]] = Field(default_factory=list)
     home_region: str | None = None
     endpoint: str | None = None
 

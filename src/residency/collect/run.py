@@ -64,6 +64,7 @@ def drivers_for(config: Config, kinds: Mapping[str, Kind], providers: Providers)
                 own_accounts=tuple(scope.aws.own_accounts),
                 regions=tuple(scope.aws.regions),
                 kinds=tuple(scope.aws.kinds),
+                skip_fields=frozenset(scope.aws.skip_fields),
             )
             drivers.append(AwsDriver(kinds, providers, door, settings))
     if scope.gcp is not None:
