@@ -2,8 +2,9 @@
 
     python benchmarks/bench_peers.py --custodian PATH/TO/custodian [--latency-ms 40] [--rounds 2]
 
-Cloud Custodian (``pip install c7n`` in an environment of its own) is the fastest peer that reads as many kinds. It is given its best case: buckets in one run of one region, queues left out, because its client for them takes no
-endpoint. Prints one JSON line for each tool, its best round, and how many times faster a store is found.
+Cloud Custodian (``pip install c7n`` in an environment of its own) is the fastest peer that reads as many kinds. It is
+given its best case: buckets in one run of one region, queues left out, because its client for them takes no endpoint.
+Prints one JSON line for each tool, its best round, and how many times faster a store is found.
 """
 
 from __future__ import annotations
