@@ -89,3 +89,20 @@ def test_answers_of_several_regions_are_all_read(tmp_path: Path) -> None:
     )  # fmt: skip
     assert {(row.role, row.location) for row in rows["placements"]} == {("backup", US), ("backup", "eu-west-1")}
     assert {row.region for row in rows["stores"]} == {US, "eu-west-1"}
+
+
+def test_another_call_that_says_the_same(tmp_path: Path) -> None:
+    arn = f"arn:aws:es:{US}:{OWN}:domain/search"
+    status = {"DomainName": "search", "ARN": arn, "EncryptionAtRestOptions": {"Enabled": True, "KmsKeyId": KEY}}
+    rows = read(
+        tmp_path, "aws.opensearch.domain",
+        es_at_DescribeElasticsearchDomains_1={"status_code": 200, "data": {"DomainStatusList": [status]}},
+    )  # fmt: skip
+    assert [(row.store_id, row.name) for row in rows["stores"]] == [(arn, "search")]
+    assert [(row.custody, row.key_id) for row in rows["keys"]] == [("customer-managed", KEY)]
+
+
+def test_another_call_that_was_refused(tmp_path: Path) -> None:
+    error = {"status_code": 403, "data": {"Error": {"Code": "AccessDeniedException", "Message": "no"}}}
+    rows = read(tmp_path, "aws.opensearch.domain", es_at_ListDomainNames_1=error)
+    assert [(row.status, row.code) for row in rows["units"]] == [("denied", "AccessDeniedException")]

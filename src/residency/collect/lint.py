@@ -252,6 +252,11 @@ class _Linter:
         if call.operation not in model.operation_names:
             self._fault(f"{where}: {service} has no operation {call.operation!r}", "operation")
             return None
+        for name in call.also:
+            other, _, said = name.partition(".")
+            known = _model(other)
+            if known is None or said not in known.operation_names:
+                self._fault(f"{where}: also: botocore knows no {name}", "operation")
         operation = model.operation_model(call.operation)
         takes = operation.input_shape.members if operation.input_shape else {}
         for name in call.args:
@@ -303,6 +308,8 @@ class _Linter:
             found = [self._node(child, view, where) for child in children]
             if node["value"] not in FUNCTION_NAMES:
                 self._fault(f"{where}: there is no function {node['value']}()", "function")
+            if node["value"] == "values" and getattr(found[0], "type_name", "") == "map":
+                return _Many(_type(found[0].value))
             if node["value"] in {"having", "not_null"}:
                 return found[0] if found else None
             return None

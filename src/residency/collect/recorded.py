@@ -18,6 +18,7 @@ from typing import Any
 
 from residency.collect.aws import AwsConfig, AwsDriver
 from residency.collect.engine import account_for
+from residency.collect.mapping import search
 from residency.collect.refusals import CallError, Refusal, classify
 from residency.collect.resolve import resolve
 from residency.collect.spec import Kind
@@ -132,13 +133,16 @@ def read_answers(folder: Path, kinds: Mapping[str, Kind]) -> list[Answer]:
     Where descriptions were recorded without the listing that named their items, a listing is made of them that ends
     in a refusal (`unlisted`).
     """
-    services = _services(kinds)
+    services, others = _services(kinds), _others(kinds)
     listings = {(kind.list_.service, kind.list_.operation) for kind in kinds.values()}
     found: list[Answer] = []
     for path in sorted(folder.glob("*.json"), key=_order):
         match = _NUMBERED.match(path.stem)
         call, _, about = path.stem.partition("__")
-        operation = match["operation"] if match else _operation(call, services)
+        operation = match["operation"] if match else _operation(call, [*services, *(name[1] for name in others)])
+        for (service, name), meanings in others.items():
+            if name == operation and (match is None or _is_named(service, match["service"])):
+                found += _meant(_answer(service, name, _read(path), path.name), meanings, listings)
         for service in services.get(operation, ()):
             if match is None or _is_named(service, match["service"]):
                 answer = _answer(service, operation, _read(path), path.name)
@@ -185,6 +189,34 @@ def replay(
         rows.extend(account_for(job, driver.run(job), seen_at, seen_at))
     driver.close()
     return resolve(rows, providers).sorted()
+
+
+def _others(kinds: Mapping[str, Kind]) -> dict[tuple[str, str], dict[tuple[str, str], str]]:
+    """Calls that no kind makes and whose answers mean those of calls they do make: (call made, expression)."""
+    found: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
+    for kind in kinds.values():
+        for call in kind.calls():
+            for name, text in call.also.items():
+                service, _, operation = name.partition(".")
+                made = (call.service or kind.list_.service or "", call.operation)
+                found.setdefault((service, operation), {})[made] = text
+    return found
+
+
+def _meant(
+    answer: Answer, meanings: Mapping[tuple[str, str], str], listings: set[tuple[str | None, str]]
+) -> Iterator[Answer]:
+    """The answers of calls that kinds make, out of one that says the same."""
+    for (service, operation), text in meanings.items():
+        if answer.refusal is not None:
+            yield replace(answer, service=service, operation=operation)
+        for page in answer.pages:
+            made = search(text, page)
+            for item in made if isinstance(made, list) else [made]:
+                if isinstance(item, dict):
+                    text_of = json.dumps(item, ensure_ascii=False, default=str)
+                    listing = (service, operation) in listings
+                    yield Answer(service, operation, (item,), None, text_of, listing=listing)
 
 
 def _answer(service: str, operation: str, content: Any, file: str) -> Answer:

@@ -39,6 +39,8 @@ class Call(StrictModel):
     ``region``: an expression for where to ask instead of the unit's region; that of a listing sees ``ctx`` alone.
     ``within`` (of a listing): the listings it is nested in, outermost first. Each is asked once for every element of
     the one before; the element stands under its ``into`` for the arguments of the next, and in the record.
+    ``also``: other calls whose recorded answers say the same, as ``service.Operation``, each with the expression that
+    makes answers of this call of one of theirs. They are read, never made.
     """
 
     service: str | None = None
@@ -56,6 +58,7 @@ class Call(StrictModel):
     when: str | None = None
     region: str | None = None
     within: list[Call] = Field(default_factory=list)
+    also: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _outer_listings(self) -> Call:
@@ -256,7 +259,8 @@ def load_kinds(folders: DataFolders, providers: Iterable[str] | None = None) -> 
                         if need not in given:
                             line = loaded.line((*here, section, number))
                             faults.append(Fault(label, line, f"{name}: no detail call gives `into: {need}`", "needs"))
-            for where, text in kind.expressions():
+            also = ((("list",), text) for call in kind.calls() for text in call.also.values())
+            for where, text in (*kind.expressions(), *also):
                 try:
                     expression(text)
                 except JMESPathError as error:
