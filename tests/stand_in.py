@@ -130,6 +130,7 @@ def main():
     server = make_server("127.0.0.1", int(sys.argv[1]), app, threaded=True, request_handler=Quiet)
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
+    sys.stdout = sys.stderr  # moto prints: into a pipe that nobody reads, in the end it would stand still
     server.serve_forever()
 
 
