@@ -386,3 +386,30 @@ entities:
     with pytest.raises(FaultsError) as raised:
         load_providers(DataFolders(tmp_path))
     assert [fault.rule for fault in raised.value.faults] == ["top"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "region", "top"),
+    [
+        ("scaleway", "fr-par", "iliad-holding"),
+        ("outscale", "eu-west-2", "gimd"),
+        ("huawei", "cn-north-4", "huawei-investment-holding"),
+        ("yandex", "kz1-a", "zpif-consortium-first"),
+        ("ntt-sdpf", "jp1", "ntt-inc"),
+        ("aws-eusc", "eusc-de-east-1", "amazon-com"),
+        ("azure-china", "chinanorth", "shandong-hi-speed-group"),
+    ],
+)
+def test_chains_reach_the_top(catalogue: Providers, provider: str, region: str, top: str) -> None:
+    operator = catalogue.locate(provider, region).operator
+    assert operator is not None
+    assert top in {step.parent for step in owners_of(catalogue.entities, operator, TODAY)}
+    assert catalogue.entities[top].top is not None
+
+
+def test_the_former_dutch_parent_owns_yandex_no_more(catalogue: Providers) -> None:
+    def parents(day: dt.date) -> set[str]:
+        return {step.parent for step in owners_of(catalogue.entities, "yandex-cloud-llc", day)}
+
+    assert "nebius-group" in parents(dt.date(2023, 1, 1))
+    assert "nebius-group" not in parents(TODAY)
