@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import botocore
 import pytest
+from pydantic import ValidationError
 
 from residency.data import DataFolders
 from residency.entities import owners_of
-from residency.providers import UNBOUNDED, Providers, Region, load_providers
+from residency.errors import FaultsError
+from residency.providers import (
+    UNBOUNDED,
+    UNKNOWN,
+    Metadata,
+    Providers,
+    Region,
+    StaffAccess,
+    load_providers,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 SDK = Path(botocore.__file__).parent / "data"
 TODAY = dt.date(2026, 11, 23)
 EUROPEAN_UNION = "EU"
+SOURCE = {"url": "https://made-up.example/", "confidence": "low"}
 
 
 @pytest.fixture(scope="module")
@@ -296,3 +308,108 @@ def test_a_licensor_holds_no_share(catalogue: Providers) -> None:
     assert licensed
     for key, stake in licensed:
         assert stake.share is None, f"{key} <- {stake.entity}"
+
+
+def test_every_cloud_says_from_where_staff_and_metadata_are_or_that_it_is_unknown(catalogue: Providers) -> None:
+    for provider in catalogue.values():
+        if provider.kind == "namespace":
+            continue
+        assert provider.staff_access, provider.id
+        assert provider.metadata_countries, provider.id
+        for item in (*provider.staff_access, *provider.metadata_countries):
+            assert item.known == (item.countries != [UNKNOWN])
+            assert item.source is not None if item.known else item.searched, f"{provider.id}: {item}"
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"countries": [UNKNOWN]}, "unknown countries need `searched`"),
+        ({"countries": [UNKNOWN, "JP"], "searched": "pages"}, "`unknown` stands alone"),
+        ({"countries": ["JP"]}, "countries need a `source`"),
+        ({"countries": ["Japan"], "source": SOURCE}, "not an ISO 3166-1 alpha-2 code"),
+        ({"countries": ["JP", "JP"], "source": SOURCE}, "a country stands twice"),
+        ({"countries": [UNBOUNDED, "JP"], "source": SOURCE}, "stands alone"),
+        ({"countries": []}, "at least 1 item"),
+    ],
+)
+def test_places_are_sourced_or_searched(entry: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        StaffAccess.model_validate({"purpose": {"en": "support", "ja": "サポート"}, **entry})
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        Metadata.model_validate({"what": {"en": "accounts", "ja": "アカウント"}, **entry})
+
+
+def test_a_chain_that_ends_without_a_reason_is_unknown(catalogue: Providers) -> None:
+    assert catalogue.entities["alphabet"].owners_known
+    assert catalogue.entities["google-llc"].owners_known
+    assert not catalogue.entities["nwcd"].owners_known, "a licensor is no owner"
+    for key, entity in catalogue.entities.items():
+        if entity.top is not None:
+            shares = [stake.share for stake in entity.owners if stake.relation == "owner" and stake.end is None]
+            assert all(share is not None and share <= 0.5 for share in shares), key
+
+
+@pytest.mark.parametrize(
+    ("stake", "faulty"),
+    [
+        ("", False),
+        ("owners: [{entity: fund, share: 0.5, source: {confidence: low}}]", False),
+        ("owners: [{entity: fund, share: 1.0, to: 2020-01-01, source: {confidence: low}}]", False),
+        ("owners: [{entity: fund, relation: licensor, source: {confidence: low}}]", False),
+        ("owners: [{entity: fund, share: 0.51, source: {confidence: low}}]", True),
+        ("owners: [{entity: fund, source: {confidence: low}}]", True),
+    ],
+)
+def test_a_top_has_no_controlling_owner(tmp_path: Path, stake: str, faulty: bool) -> None:
+    folder = tmp_path / "providers" / "made-up"
+    folder.mkdir(parents=True)
+    (folder / "provider.yaml").write_text(
+        f"""
+id: made-up
+name: {{en: Made up, ja: 架空}}
+reviewed: 2026-11-01
+review_by: 2027-11-01
+entities:
+  fund: {{name: Fund, seat: JP, source: {{confidence: low}}}}
+  company:
+    name: Company
+    seat: JP
+    top: {{why: dispersed, source: {{confidence: low}}}}
+    source: {{confidence: low}}
+    {stake}
+"""
+    )
+    if not faulty:
+        assert load_providers(DataFolders(tmp_path)).entities["company"].owners_known
+        return
+    with pytest.raises(FaultsError) as raised:
+        load_providers(DataFolders(tmp_path))
+    assert [fault.rule for fault in raised.value.faults] == ["top"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "region", "top"),
+    [
+        ("scaleway", "fr-par", "iliad-holding"),
+        ("outscale", "eu-west-2", "gimd"),
+        ("huawei", "cn-north-4", "huawei-investment-holding"),
+        ("yandex", "kz1-a", "zpif-consortium-first"),
+        ("ntt-sdpf", "jp1", "ntt-inc"),
+        ("aws-eusc", "eusc-de-east-1", "amazon-com"),
+        ("azure-china", "chinanorth", "shandong-hi-speed-group"),
+    ],
+)
+def test_chains_reach_the_top(catalogue: Providers, provider: str, region: str, top: str) -> None:
+    operator = catalogue.locate(provider, region).operator
+    assert operator is not None
+    assert top in {step.parent for step in owners_of(catalogue.entities, operator, TODAY)}
+    assert catalogue.entities[top].top is not None
+
+
+def test_the_former_dutch_parent_owns_yandex_no_more(catalogue: Providers) -> None:
+    def parents(day: dt.date) -> set[str]:
+        return {step.parent for step in owners_of(catalogue.entities, "yandex-cloud-llc", day)}
+
+    assert "nebius-group" in parents(dt.date(2023, 1, 1))
+    assert "nebius-group" not in parents(TODAY)

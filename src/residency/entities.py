@@ -14,7 +14,9 @@ from residency.errors import Fault
 from residency.jurisdictions import Confidence, Day
 from residency.yamlfile import Loaded, StrictModel
 
-__all__ = ["Entity", "Foothold", "OwnershipStep", "Stake", "check_entities", "owners_of"]
+__all__ = ["Entity", "Foothold", "OwnershipStep", "Stake", "Top", "check_entities", "owners_of"]
+
+_CONTROL = 0.5
 
 
 class EntitySource(StrictModel):
@@ -22,6 +24,7 @@ class EntitySource(StrictModel):
 
     url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
     says: str | None = None
+    read: Day | None = None
     confidence: Confidence
 
 
@@ -45,6 +48,20 @@ class Foothold(StrictModel):
     source: EntitySource
 
 
+class Top(StrictModel):
+    """Why a chain of ownership ends at this entity: nobody above it can direct it as a company would.
+
+    ``dispersed``: listed or widely held, no shareholder controls; ``persons``: natural persons control (a family,
+    founders with more votes); ``members``: employees, members or an association hold it; ``state``: a government holds
+    it. Holders without control may still stand in ``owners``. An entity with neither owners nor ``top`` has owners
+    nobody has looked up: they are unknown, not absent.
+    """
+
+    why: Literal["dispersed", "persons", "members", "state"]
+    note: str | None = None
+    source: EntitySource
+
+
 class Entity(StrictModel):
     """A legal person: its seat and owners. ``seat`` is an alpha-2 code, or ``unknown``."""
 
@@ -52,9 +69,15 @@ class Entity(StrictModel):
     seat: str
     incorporated: str | None = None
     owners: list[Stake] = Field(default_factory=list)
+    top: Top | None = None
     footholds: list[Foothold] = Field(default_factory=list)
     note: str | None = None
     source: EntitySource
+
+    @property
+    def owners_known(self) -> bool:
+        """Whether the file says who is above: owners, or that the chain ends here. Otherwise they are unknown."""
+        return self.top is not None or any(stake.relation == "owner" for stake in self.owners)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +107,7 @@ def owners_of(entities: Mapping[str, Entity], start: str, as_of: dt.date) -> Ite
 def check_entities(
     own: Mapping[str, Entity], every: Mapping[str, Entity], named: Set[str], label: str, loaded: Loaded
 ) -> Iterator[Fault]:
-    """Faults of one file's entities: owners not ``named`` in any file, malformed seats, rings of ownership."""
+    """Faults of one file's entities: owners not ``named``, malformed seats, a top with controlling owners, rings."""
     for key, entity in own.items():
         if entity.seat != "unknown" and not (len(entity.seat) == 2 and entity.seat.isupper()):
             line = loaded.line(("entities", key, "seat"))
@@ -93,5 +116,9 @@ def check_entities(
             line = loaded.line(("entities", key, "owners", position))
             if stake.entity not in named:
                 yield Fault(label, line, f"{key}: no entity {stake.entity!r}", "reference")
+            held = stake.relation == "owner" and stake.end is None
+            if entity.top is not None and held and (stake.share is None or stake.share > _CONTROL):
+                message = f"{key}: `top` ends the chain, but {stake.entity!r} may control it: a share of at most half"
+                yield Fault(label, line, message, "top")
         if any(step.parent == key for step in owners_of(every, key, dt.date.max)):
             yield Fault(label, loaded.line(("entities", key)), f"{key} owns itself through its owners", "ring")

@@ -10,9 +10,9 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from residency.data import DataFolders
 from residency.dates import in_force
@@ -23,17 +23,22 @@ from residency.yamlfile import Loaded, StrictModel, load_sound, names_of
 
 __all__ = [
     "UNBOUNDED",
+    "UNKNOWN",
     "Location",
+    "Metadata",
     "Provider",
     "Providers",
     "Region",
     "RegionKind",
     "Source",
+    "StaffAccess",
     "load_providers",
 ]
 
 UNBOUNDED = "ZZ"
 """ISO 3166-1 user-assigned code for a place that is not bounded: any country."""
+UNKNOWN = "unknown"
+"""Stands in a list of countries that the provider does not publish."""
 
 RegionKind = Literal[
     "region", "local-zone", "wavelength-zone", "dual-region", "multi-region", "global", "logical", "edge", "test"
@@ -86,14 +91,62 @@ class Contracting(StrictModel):
     source: Source
 
 
-class StaffAccess(StrictModel):
-    """From which countries the provider's own staff may reach customer data, and under which control."""
+class _Places(StrictModel):
+    """Countries with the page that names them, or ``[unknown]`` with what was searched without finding any.
+
+    ``ZZ`` is not unknown: the provider then says that it may be any country. ``partial``: more countries are possible,
+    because only a part of what the provider publishes was read; the list is then a lower bound.
+    """
 
     countries: list[str] = Field(min_length=1)
-    purpose: Names
-    control: Literal["none", "customer-approval", "audited", "unknown"] = "unknown"
+    partial: bool = False
     note: str | None = None
-    source: Source
+    searched: str | None = None
+    source: Source | None = None
+
+    @model_validator(mode="after")
+    def _known_or_searched(self) -> Self:
+        if UNKNOWN in self.countries:
+            if len(self.countries) > 1:
+                raise ValueError("`unknown` stands alone")
+            if not self.searched:
+                raise ValueError("unknown countries need `searched`: where was it looked for?")
+            return self
+        for code in self.countries:
+            if not _COUNTRY.match(code):
+                raise ValueError(f"{code!r} is not an ISO 3166-1 alpha-2 code, EU, ZZ or unknown")
+        if UNBOUNDED in self.countries and len(self.countries) > 1:
+            raise ValueError("ZZ means any country and stands alone")
+        if len(set(self.countries)) != len(self.countries):
+            raise ValueError("a country stands twice")
+        if self.source is None:
+            raise ValueError("countries need a `source`")
+        return self
+
+    @property
+    def known(self) -> bool:
+        """Whether the provider publishes the countries."""
+        return self.countries != [UNKNOWN]
+
+
+class StaffAccess(_Places):
+    """From which countries the provider's own staff may reach customer data, and under which control.
+
+    ``control``: ``none`` no hold on it is published; ``customer-approval`` the customer must open or allow the access,
+    by default or by an option it can buy (the note says which); ``audited`` the provider records accesses and shows
+    them to the customer; ``no-access`` the operators have no technical means. ``start`` and ``end`` where dated.
+    """
+
+    purpose: Names
+    control: Literal["none", "customer-approval", "audited", "no-access", "unknown"] = "unknown"
+    start: Day | None = Field(default=None, alias="from")
+    end: Day | None = Field(default=None, alias="to")
+
+
+class Metadata(_Places):
+    """Where the provider keeps what it holds *about* the customer: accounts, permissions, configuration, billing."""
+
+    what: Names
 
 
 class SubProcessors(StrictModel):
@@ -120,7 +173,7 @@ class Provider(StrictModel):
     contracting: list[Contracting] = Field(default_factory=list)
     staff_access: list[StaffAccess] = Field(default_factory=list)
     subprocessors: SubProcessors | None = None
-    metadata_countries: list[str] = Field(default_factory=list)
+    metadata_countries: list[Metadata] = Field(default_factory=list)
     note: str | None = None
 
 
