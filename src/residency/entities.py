@@ -22,6 +22,7 @@ class EntitySource(StrictModel):
 
     url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
     says: str | None = None
+    read: Day | None = None
     confidence: Confidence
 
 
