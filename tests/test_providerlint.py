@@ -74,3 +74,12 @@ def test_faults_of_both_catalogues_come_together(folder: Path) -> None:
     with pytest.raises(FaultsError) as caught:
         load_both(DataFolders(folder))
     assert {fault.file for fault in caught.value.faults} == {QUASAR, COMET}
+
+
+def test_a_file_that_is_read_instead_of_ours_is_named(folder: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    (mine / "providers/saas").mkdir(parents=True)
+    (mine / "providers/saas/comet.yaml").write_text(VENDOR, encoding="utf-8")
+    folders = DataFolders(folder, mine)
+    told = {(item.file, item.message) for item in notices(*load_both(folders), folders, TODAY)}
+    assert (str(mine / "providers/saas/comet.yaml"), f"is read instead of {COMET}") in told

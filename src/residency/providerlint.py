@@ -55,7 +55,7 @@ def load_both(folders: DataFolders) -> tuple[Providers, Vendors]:
 
 def notices(providers: Providers, vendors: Vendors, folders: DataFolders, day: dt.date) -> list[Notice]:
     """All notices for a day, sorted."""
-    found = [*_due(providers, vendors, folders, day), *_parties(providers, vendors, day)]
+    found = [*_due(providers, vendors, folders, day), *_parties(providers, vendors, day), *_replaced(folders)]
     for key, provider in providers.items():
         found.extend(_open_chains(f"providers/{key}/provider.yaml", provider.entities, day))
     for key, vendor in vendors.items():
@@ -86,6 +86,15 @@ def _parties(providers: Providers, vendors: Vendors, day: dt.date) -> Iterator[N
     for key, vendor in vendors.items():
         if not vendor.parties(_HOME, day):
             yield Notice(vendors.file(key), "contracting", f"no party for customers in {_HOME}")
+
+
+def _replaced(folders: DataFolders) -> Iterator[Notice]:
+    """Files of the user's own that are read instead of ours."""
+    first: dict[str, str] = {}
+    for label, path in folders.files("providers/saas/*.yaml"):
+        if path.stem in first:
+            yield Notice(label, path.stem, f"is read instead of {first[path.stem]}")
+        first.setdefault(path.stem, label)
 
 
 def _open_chains(file: str, entities: Mapping[str, Entity], day: dt.date) -> Iterator[Notice]:
