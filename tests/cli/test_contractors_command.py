@@ -148,3 +148,13 @@ def test_hostile_names_of_a_list_cannot_move_the_cursor(capsys: pytest.CaptureFi
     assert code == 0
     assert "Comet" in out
     assert "\x1b" not in out
+
+
+def test_scoring_reads_the_names_beside_residency_yaml(capsys: pytest.CaptureFixture[str], project: Path) -> None:
+    from residency.assess import load_catalogues
+
+    call(capsys, "contractors", "accounts", "accounts.yaml", "--data", "mine")
+    catalogues = load_catalogues(project / "mine", project / "residency.yaml")
+    assert catalogues.known["100000000001"].vendor == "comet"
+    assert "comet" in catalogues.vendors
+    assert load_catalogues().known == {}
