@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from residency.classify import classify
@@ -14,10 +14,12 @@ from residency.graph import Inputs
 from residency.inventory.snapshot import Snapshot
 from residency.inventory.tables import Rows
 from residency.jurisdictions import Jurisdictions, load_jurisdictions
+from residency.known_accounts import FILE_NAME, KnownAccounts, load_known
 from residency.method.facts import load_fact_words
 from residency.method.judgement import Judgement, load_judgement
 from residency.model import KindWords
 from residency.providers import Providers, load_providers
+from residency.vendors import Vendors, load_vendors
 
 __all__ = ["Catalogues", "assemble", "load_catalogues", "snapshot_day"]
 
@@ -30,10 +32,19 @@ class Catalogues:
     jurisdictions: Jurisdictions
     providers: Providers
     judgement: Judgement
+    vendors: Vendors
+    known: KnownAccounts = field(default_factory=dict)
 
 
-def load_catalogues(overlay: Path | None = None) -> Catalogues:
+def load_catalogues(overlay: Path | None = None, config_file: Path | None = None) -> Catalogues:
     """Read both catalogues and the judgements.
+
+    Parameters
+    ----------
+    overlay
+        The user's own data folder.
+    config_file
+        The organisation's ``residency.yaml``; ``known-accounts.yaml`` beside it is read too.
 
     Raises
     ------
@@ -46,6 +57,8 @@ def load_catalogues(overlay: Path | None = None) -> Catalogues:
         load_jurisdictions(folders, load_fact_words()),
         load_providers(folders),
         load_judgement(),
+        load_vendors(folders),
+        load_known(config_file.resolve().parent / FILE_NAME) if config_file is not None else {},
     )
 
 
@@ -75,4 +88,6 @@ def assemble(rows: Rows, config: Config, catalogues: Catalogues, as_of: dt.date)
         judgement=judgement,
         kinds=words,
         as_of=as_of,
+        vendors=catalogues.vendors,
+        known=catalogues.known,
     )

@@ -22,9 +22,11 @@ from residency.entities import Entity, Stake, owners_of
 from residency.interval import ONE, UNKNOWN, ZERO, Interval
 from residency.inventory.tables import Access, Contractor, EntityRow, Gap, Grant, Placement, Rows, Store
 from residency.jurisdictions import Jurisdictions
+from residency.known_accounts import KnownAccounts
 from residency.method.judgement import Judgement, Strength
 from residency.model import CHANNELS, Channel, KindWords
 from residency.providers import UNBOUNDED, Providers
+from residency.vendors import Vendors, staff_countries
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -49,6 +51,8 @@ class Inputs:
     judgement: Judgement
     kinds: Mapping[str, KindWords]
     as_of: dt.date
+    vendors: Vendors = field(default_factory=lambda: Vendors({}))
+    known: KnownAccounts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +151,9 @@ class _Makers:
         self.grouped = grouped
         self.edges: dict[tuple[Node_, Node_, tuple[Channel, ...], Interval, str, Source], None] = {}
         self.strengths = inputs.judgement.strengths
-        self.register: dict[str, Entity] = _register_entities(inputs.rows["entities"])
-        self.entities: dict[str, Entity] = {**inputs.providers.entities, **self.register}
+        catalogue = {**inputs.providers.entities, **inputs.vendors.entities}
+        self.register: dict[str, Entity] = _with_catalogue(_register_entities(inputs.rows["entities"]), catalogue)
+        self.entities: dict[str, Entity] = {**catalogue, **self.register}
         self.contractors: list[Contractor] = [
             item for item in inputs.rows["contractors"] if in_force(_Period(item.start, item.end), inputs.as_of)
         ]
@@ -511,7 +516,45 @@ class _Makers:
         node = _principal(grant.provider, grant.account, grant.principal)
         self.edge(node, ANYWHERE, ("access",), ONE, f"where {grant.principal} sits is not known", *source)
         certain = strength if grant.external == "yes" else Interval(0.0, strength.hi)
-        yield Tie(node, ("access",), certain, f"{grant.access} granted to {grant.principal}", source)
+        name = self._holder(grant)
+        said = f" ({name})" if name else ""
+        yield Tie(node, ("access",), certain, f"{grant.access} granted to {grant.principal}{said}", source)
+        if name:
+            yield from self._vendor_ties(grant, certain, source)
+
+    def _holder(self, grant: Grant) -> str:
+        """Who holds the account a grant names, by the vendor's own word or by a list."""
+        if not grant.provider.startswith("aws"):  # other clouds number their accounts otherwise
+            return ""
+        if (key := self.inputs.vendors.of_account(grant.principal_account)) is not None:
+            return self.inputs.vendors[key].name.en
+        known = self.inputs.known.get(grant.principal_account)
+        return f"{known.name}, after a list" if known else ""
+
+    def _vendor_ties(self, grant: Grant, strength: Interval, source: Source) -> Iterator[Tie]:
+        """Ties to the companies behind an account of a vendor, beside the tie to the identity itself.
+
+        That the identity may sit anywhere stays: whose the account is does not say from where it is used.
+        """
+        vendors, account, ties = self.inputs.vendors, grant.principal_account, self.strengths.access_tie
+        known = self.inputs.known.get(account)
+        published = vendors.of_account(account)
+        key = published or (known.vendor if known else None)
+        if key is None or key not in vendors:
+            return
+        if published is None:  # somebody else's list says so
+            strength = Interval(0.0, strength.hi)
+        says: Source = (("catalogue", vendors.file(key)),) if published else (("list", f"names {account}"),)
+        for party in vendors[key].parties(self.inputs.config.organisation.seat, self.inputs.as_of):
+            entity = self.entities[party.entity]
+            node: Node_ = ("entity", party.entity)
+            self._country_edge(node, entity.seat, ties["seat"], f"seat of {entity.name}", says[0])
+            for code in staff_countries(vendors[key]):
+                place = "unknown" if code == "EU" else code
+                self._country_edge(node, place, ties["staff"], f"staff of {vendors[key].name.en}", says[0])
+            self.own(party.entity, ())
+            label = f"{grant.access} granted to {entity.name} ({grant.principal})"
+            yield Tie(node, ("access", "control"), strength, label, (*source, *says))
 
     def _in_use(self, kind: str) -> str:
         spec = self.inputs.kinds.get(kind)
@@ -620,6 +663,25 @@ def _by_store(rows: Iterable[Any]) -> dict[str, list[Any]]:
     for row in rows:
         found.setdefault(row.store_id, []).append(row)
     return found
+
+
+def _with_catalogue(register: Mapping[str, Entity], catalogue: Mapping[str, Entity]) -> dict[str, Entity]:
+    """Legal persons of the register; one that bears a name of the catalogue has the owners on file there too.
+
+    A row of the register holds one parent; the chain above it, and other states' footholds, come from the catalogue.
+    """
+    named: dict[str, list[Entity]] = {}
+    for entity in catalogue.values():
+        named.setdefault(entity.name.casefold(), []).append(entity)
+    kept = dict(register)
+    for key, entity in register.items():
+        found = named.get(entity.name.casefold(), [])
+        if not found:
+            continue
+        owners = [*entity.owners, *(stake for item in found for stake in item.owners)]
+        holds = [*entity.footholds, *(hold for item in found for hold in item.footholds)]
+        kept[key] = entity.model_copy(update={"owners": owners, "footholds": holds})
+    return kept
 
 
 def _register_entities(rows: Iterable[EntityRow]) -> dict[str, Entity]:

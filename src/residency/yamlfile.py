@@ -72,9 +72,9 @@ def load(file: Path, label: str | None = None) -> Loaded:
     return _cached(raw, name)
 
 
-def parse(text: str, label: str = "<text>") -> Loaded:
+def parse(text: str | bytes, label: str = "<text>") -> Loaded:
     """Like `load` for text at hand."""
-    return _parse(text.encode(), label)
+    return _parse(text.encode() if isinstance(text, str) else text, label)
 
 
 def load_model(model: type[ModelT], file: Path, label: str | None = None) -> tuple[ModelT | None, Loaded, list[Fault]]:

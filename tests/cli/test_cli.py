@@ -148,7 +148,7 @@ def test_explain_names_the_article_and_the_call(project: Path, run: Run) -> None
         (("providers", "permissions", "nobody"), "choose aws, gcp or azure"),
         (("check", "missing.md"), "no such file"),
         (("disclose", "missing.md"), "no such file"),
-        (("contractors",), "--template"),
+        (("contractors", "add", "nobody"), "no vendor 'nobody'"),
         (("logs", "missing.json"), "no such file"),
         (("whatif",), "--move"),
         (("whatif", "--move", "x"), "STORE=VALUE"),

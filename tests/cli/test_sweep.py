@@ -126,9 +126,9 @@ def test_logs_and_registers_can_be_looked_at_alone(project: Path, capsys: pytest
     assert "not-an-address" in out
     assert "not read: trail.json" in out
     assert "https://db-ip.com" in out
-    code, out, _ = _run(capsys, "contractors", "contractors.csv")
+    code, out, _ = _run(capsys, "contractors", "check", "contractors.csv")
     assert code == 0
     assert "1 contractors, no faults" in out
-    code, out, _ = _run(capsys, "contractors", "--template")
+    code, out, _ = _run(capsys, "contractors", "template")
     assert code == 0
     assert "staff_countries" in out

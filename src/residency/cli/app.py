@@ -61,7 +61,7 @@ def build_app() -> typer.Typer:
     app.command("init")(init.init)
     app.command("sweep")(sweep.sweep)
     app.command("import")(importing.import_)
-    app.command("contractors")(registers.contractors)
+    app.add_typer(registers.app, name="contractors")
     app.command("logs")(registers.logs)
     app.command("assess")(assess.assess)
     app.command("explain")(explain.explain)

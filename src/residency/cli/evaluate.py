@@ -34,7 +34,7 @@ def evaluate(
     from residency.evaluation import evaluation_markdown
     from residency.inventory.snapshot import open_snapshot
 
-    catalogues = load_catalogues(data)
+    catalogues = load_catalogues(data, config)
     settings = read_config(config, catalogues)
     first, second = open_snapshot(before), open_snapshot(after)
     days = day(start, snapshot_day(first)), day(end, snapshot_day(second))

@@ -71,7 +71,7 @@ def load_inputs(
     from residency.assess import assemble, load_catalogues, read_config, snapshot_day
     from residency.inventory.snapshot import open_snapshot
 
-    catalogues = load_catalogues(data)
+    catalogues = load_catalogues(data, config_file)
     config = read_config(config_file, catalogues)
     opened = open_snapshot(find_snapshot(snapshot, config_file))
     when = day(as_of, snapshot_day(opened))

@@ -1,16 +1,21 @@
-"""``residency providers``: who stands behind a region name, which kinds are read, which permissions that takes."""
+"""``residency providers``: who stands behind a region name or a vendor, which kinds are read, which permissions."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import datetime as dt
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from residency.cli.options import DataFolder, FormatOption
+from residency.cli.options import AsOf, DataFolder, FormatOption, day
 from residency.cli.output import Format, emit, line, to_json
 from residency.errors import InputError
 
-app = typer.Typer(help="The provider catalogue: regions, store kinds, permissions.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from residency.vendors import Vendors
+
+app = typer.Typer(help="The provider catalogue: regions, vendors, store kinds, permissions.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -123,3 +128,157 @@ def permissions(
     if provider not in {"aws", "gcp", "azure"}:
         raise InputError(f"providers permissions: no sweep of {provider!r}; choose aws, gcp or azure")
     line(to_json(derive(provider, load_kinds(data_folders(data)))).rstrip())
+
+
+@app.command()
+def vendors(as_of: AsOf = None, data: DataFolder = None, form: FormatOption = Format.table) -> None:
+    """Every vendor: where it sits, who owns it, where data lies and who may reach it, for a customer in Japan.
+
+    Example: residency providers vendors --format json
+    """
+    from residency.data import data_folders
+    from residency.vendors import load_vendors, staff_countries
+
+    when = day(as_of)
+    catalogue = load_vendors(data_folders(data))
+    rows = []
+    for key, item in catalogue.items():
+        parties = [party.entity for party in item.parties("JP", when)]
+        rows.append(
+            {
+                "vendor": key,
+                "name": item.name.en,
+                "category": item.category,
+                "party": parties,
+                "seats": sorted({catalogue.entities[party].seat for party in parties}) or ["unknown"],
+                "owner_seats": _owner_seats(catalogue, parties, when),
+                "storage": item.storage.default.countries,
+                "offered": [place.name for place in item.storage.offered],
+                "staff": list(staff_countries(item)),
+                "reviewed": item.reviewed,
+                "review_by": item.review_by,
+            }
+        )
+    emit(rows, ["vendor", "category", "party", "seats", "owner_seats", "storage", "staff", "reviewed"], form)
+
+
+def _owner_seats(catalogue: Vendors, parties: list[str], when: dt.date) -> list[str]:
+    """Seats of all owners up every chain; a chain that is not known to end holds ``unknown``."""
+    from residency.entities import owners_of
+
+    steps = [step for party in parties for step in owners_of(catalogue.entities, party, when)]
+    return sorted({catalogue.entities[step.parent].seat for step in steps})
+
+
+@app.command()
+def vendor(
+    vendor: Annotated[str, typer.Argument(help="Vendor id such as zendesk.")],
+    as_of: AsOf = None,
+    data: DataFolder = None,
+    form: FormatOption = Format.table,
+) -> None:
+    """Everything on file about one vendor on a day, each line with its source.
+
+    Example: residency providers vendor zendesk
+    """
+    from residency.data import data_folders
+    from residency.escape import terminal
+    from residency.vendors import load_vendors
+
+    when = day(as_of)
+    catalogue = load_vendors(data_folders(data))
+    if vendor not in catalogue:
+        raise InputError(f"providers vendor: no vendor {vendor!r}; `residency providers vendors` names all")
+    item = catalogue[vendor]
+    rows = list(_vendor_rows(catalogue, vendor, when))
+    columns = ["what", "who", "countries", "says", "confidence", "source"]
+    if form is not Format.table:
+        emit(rows, ["vendor", *columns, "note", "file", "line"], form)
+        return
+    line(
+        f"{terminal(item.name.en)} / {terminal(item.name.ja)} ({vendor}), {item.category} on {when}; "
+        f"reviewed {item.reviewed}, next by {item.review_by}"
+    )
+    line(f"services: {terminal(', '.join(item.services))}")
+    line(f"domains: {', '.join(item.domains) or 'none recorded'}")
+    line(f"sub-processors: {terminal(item.subprocessors.page) if item.subprocessors else 'no page recorded'}")
+    line()
+    emit(rows, columns, form)
+
+
+def _vendor_rows(catalogue: Vendors, key: str, when: dt.date) -> Iterator[dict[str, Any]]:
+    from residency.entities import owners_of
+
+    item = catalogue[key]
+
+    def row(
+        what: str, who: str, countries: list[str], source: Any, note: str | None, path: tuple[str | int, ...]
+    ) -> dict[str, Any]:
+        return {
+            "vendor": key,
+            "what": what,
+            "who": who,
+            "countries": countries,
+            "says": source.says or "",
+            "confidence": source.confidence,
+            "source": source.url or "",
+            "note": note or "",
+            "file": catalogue.file(key),
+            "line": catalogue.line(key, path),
+        }
+
+    shown: set[str] = set()
+    for number, party in enumerate(item.contracting):
+        entity = catalogue.entities[party.entity]
+        path = ("contracting", number)
+        what = f"contract for {' '.join(party.customers)}"
+        yield row(what, entity.name, [entity.seat], party.source, entity.note, path)
+        for step in [None, *owners_of(catalogue.entities, party.entity, when)]:
+            name = step.parent if step else party.entity
+            found = catalogue.entities[name]
+            if step is not None and f"{step.child}>{name}" not in shown:
+                shown.add(f"{step.child}>{name}")
+                share = f"{step.stake.share:.1%} " if step.stake.share is not None else ""
+                what = f"{share}{step.stake.relation} of {catalogue.entities[step.child].name}"
+                yield row(what, found.name, [found.seat], step.stake.source, found.note, ("entities", step.child))
+            if name not in shown:
+                shown.add(name)
+                yield row("seat", found.name, [found.seat], found.source, found.note, ("entities", name))
+                for hold in found.footholds:
+                    where = ("entities", name, "footholds")
+                    yield row(f"foothold: {hold.why}", found.name, [hold.country], hold.source, hold.note, where)
+    default = item.storage.default
+    yield row("storage, default", "", default.countries, default.source, default.note, ("storage", "default"))
+    for number, place in enumerate(item.storage.offered):
+        yield row(
+            "storage, offered", place.name, place.countries, place.source, place.note, ("storage", "offered", number)
+        )
+    for number, access in enumerate(item.staff_access):
+        what = f"staff access, control {access.control}"
+        yield row(what, access.purpose.en, access.countries, access.source, access.note, ("staff_access", number))
+    if item.aws_accounts_source is not None:
+        yield row("AWS accounts", " ".join(item.aws_accounts), [], item.aws_accounts_source, None, ("aws_accounts",))
+
+
+@app.command()
+def lint(as_of: AsOf = None, data: DataFolder = None, form: FormatOption = Format.table) -> None:
+    """Check every provider and vendor file; faults exit 2, notices (past review, open chains of owners) do not.
+
+    Example: residency providers lint
+    """
+    from residency.data import data_folders
+    from residency.escape import terminal
+    from residency.providerlint import load_both, notices
+
+    folders = data_folders(data)
+    catalogue, saas = load_both(folders)
+    found = [
+        {"file": item.file, "subject": item.subject, "notice": item.message}
+        for item in notices(catalogue, saas, folders, day(as_of))
+    ]
+    if form is not Format.table:
+        emit(found, ["file", "subject", "notice"], form)
+        return
+    for item in found:
+        line(f"notice: {terminal(item['file'])} {terminal(item['subject'])}: {item['notice']}")
+    line(f"{len(catalogue)} providers, {len(saas)} vendors: no faults, {len(found)} notices")

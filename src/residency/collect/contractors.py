@@ -22,9 +22,19 @@ from residency.errors import Fault, RegisterError
 from residency.inventory.tables import Contractor, EntityRow, Rows
 from residency.jurisdictions import Jurisdictions
 from residency.model import ACCESS_MODES
-from residency.yamlfile import StrictModel, load, load_model
+from residency.yamlfile import StrictModel, load_model, parse
 
-__all__ = ["known_country_names", "read_register", "template_csv"]
+__all__ = [
+    "RegisterWords",
+    "decoded",
+    "delimiter_of",
+    "fold_name",
+    "known_country_names",
+    "read_register",
+    "register_words",
+    "template_csv",
+    "titles_of",
+]
 
 UNKNOWN = "unknown"
 _HERE = Path(__file__).resolve().parent
@@ -41,7 +51,9 @@ class _Column(StrictModel):
     none: bool = False
 
 
-class _Words(StrictModel):
+class RegisterWords(StrictModel):
+    """Columns of the register, the headers people write, and the words of its cells."""
+
     columns: dict[str, _Column]
     words: dict[Literal["unknown", "none"], list[str]]
     access_modes: dict[str, list[str]]
@@ -64,7 +76,7 @@ class _Reading:
     """What is needed to read cells, and the faults found so far."""
 
     file: str
-    words: _Words
+    words: RegisterWords
     countries: Mapping[str, str]
     groups: frozenset[str] = frozenset()
     epoch: dt.datetime | None = None
@@ -78,7 +90,7 @@ class _Reading:
         return unicodedata.normalize("NFKC", text).casefold() in self.words.words[word]
 
 
-def read_register(path: Path, jurisdictions: Jurisdictions | None = None) -> Rows:
+def read_register(path: Path, jurisdictions: Jurisdictions | None = None, content: bytes | None = None) -> Rows:
     """Read a register; the kind of file is told from its content, YAML from its name.
 
     Parameters
@@ -87,6 +99,8 @@ def read_register(path: Path, jurisdictions: Jurisdictions | None = None) -> Row
         ``.csv`` (UTF-8 or CP932), ``.xlsx`` (first sheet) or ``.yaml`` with a list ``contractors``.
     jurisdictions
         Adds its names to the countries known.
+    content
+        What to read instead of what the file holds now.
 
     Raises
     ------
@@ -94,15 +108,15 @@ def read_register(path: Path, jurisdictions: Jurisdictions | None = None) -> Row
         With every bad cell of the file.
     """
     groups = frozenset(jurisdictions.groups) if jurisdictions is not None else frozenset()
-    reading = _Reading(str(path), _words(), known_country_names(jurisdictions), groups)
+    reading = _Reading(str(path), register_words(), known_country_names(jurisdictions), groups)
     try:
-        raw = path.read_bytes()
+        raw = path.read_bytes() if content is None else content
     except OSError as error:
         raise RegisterError([Fault(str(path), 0, f"cannot be read: {error.strerror}", "unreadable")]) from None
     if raw.startswith(b"PK\x03\x04"):
         records = list(_from_xlsx(raw, reading))
     elif path.suffix.lower() in {".yaml", ".yml"}:
-        records = list(_from_yaml(path, reading))
+        records = list(_from_yaml(raw, reading))
     else:
         records = list(_from_csv(raw, reading))
     rows = _rows(records, reading)
@@ -136,7 +150,7 @@ def template_csv(language: Literal["en", "ja"] = "en") -> str:
 
     The text begins with a byte order mark, so that spreadsheets take it for UTF-8.
     """
-    words = _words()
+    words = register_words()
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([column.ja if language == "ja" else name for name, column in words.columns.items()])
@@ -144,8 +158,9 @@ def template_csv(language: Literal["en", "ja"] = "en") -> str:
     return "\ufeff" + out.getvalue()
 
 
-def _words() -> _Words:
-    model, _, faults = load_model(_Words, _HERE / "register_columns.yaml", "register_columns.yaml")
+def register_words() -> RegisterWords:
+    """The words as shipped."""
+    model, _, faults = load_model(RegisterWords, _HERE / "register_columns.yaml", "register_columns.yaml")
     if model is None:
         raise RegisterError(faults)
     return model
@@ -155,13 +170,11 @@ def _words() -> _Words:
 
 
 def _from_csv(raw: bytes, reading: _Reading) -> Iterator[_Record]:
-    text = _decoded(raw)
-    if text is None:
+    found = decoded(raw)
+    if found is None:
         reading.fault(0, "neither UTF-8 nor CP932; save it as CSV UTF-8", "encoding")
         return
-    first = text.partition("\n")[0]
-    delimiter = max(",\t;", key=first.count)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    lines = csv.reader(io.StringIO(found[0], newline=""), delimiter=delimiter_of(found[0]), strict=True)
     rows: list[tuple[int, list[Any]]] = []
     line = 1
     try:
@@ -173,14 +186,20 @@ def _from_csv(raw: bytes, reading: _Reading) -> Iterator[_Record]:
     yield from _from_rows(rows, reading)
 
 
-def _decoded(raw: bytes) -> str | None:
+def decoded(raw: bytes) -> tuple[str, str] | None:
+    """The text of a CSV file and the encoding it is in; None when it is in none that is read."""
     utf16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
     for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "cp932"):
         try:
-            return raw.decode(encoding)
+            return raw.decode(encoding), encoding
         except UnicodeDecodeError:
             continue
     return None
+
+
+def delimiter_of(text: str) -> str:
+    """What divides the cells of a CSV text: comma, tab or semicolon, whichever its first line has most of."""
+    return max(",\t;", key=text.partition("\n")[0].count)
 
 
 def _from_xlsx(raw: bytes, reading: _Reading) -> Iterator[_Record]:
@@ -226,7 +245,7 @@ def _from_rows(rows: list[tuple[int, list[Any]]], reading: _Reading) -> Iterator
 
 
 def _header(line: int, titles: list[str], reading: _Reading) -> dict[int, tuple[str, str]]:
-    known = _titles(reading.words)
+    known = titles_of(reading.words)
     columns: dict[int, tuple[str, str]] = {}
     taken: dict[str, str] = {}
     for position, title in enumerate(titles):
@@ -251,14 +270,15 @@ def _required(line: int, present: Mapping[str, Any], reading: _Reading) -> None:
             reading.fault(line, f"column {name!r} ({column.ja}) is missing", "column")
 
 
-def _titles(words: _Words) -> dict[str, str]:
+def titles_of(words: RegisterWords) -> dict[str, str]:
+    """Column by header, folded as `fold_name` does."""
     return {
         fold_name(title): name for name, column in words.columns.items() for title in (name, column.ja, *column.also)
     }
 
 
-def _from_yaml(path: Path, reading: _Reading) -> Iterator[_Record]:
-    loaded = load(path, reading.file)
+def _from_yaml(raw: bytes, reading: _Reading) -> Iterator[_Record]:
+    loaded = parse(raw, reading.file)
     reading.faults.extend(loaded.faults)
     entries = loaded.data.get("contractors") if isinstance(loaded.data, dict) else None
     if loaded.faults:
@@ -266,7 +286,7 @@ def _from_yaml(path: Path, reading: _Reading) -> Iterator[_Record]:
     if not isinstance(entries, list) or set(loaded.data) != {"contractors"}:
         reading.fault(1, "needs one key, `contractors`, with a list of entries", "schema")
         return
-    known = _titles(reading.words)
+    known = titles_of(reading.words)
     for position, entry in enumerate(entries):
         line = loaded.line(("contractors", position))
         if not isinstance(entry, dict):
