@@ -24,7 +24,7 @@ from residency.inventory.tables import Access, Contractor, EntityRow, Gap, Grant
 from residency.jurisdictions import Jurisdictions
 from residency.known_accounts import KnownAccounts
 from residency.method.judgement import Judgement, Strength
-from residency.model import CHANNELS, Channel, KindWords
+from residency.model import CHANNELS, NO_PARENT, Channel, KindWords
 from residency.providers import UNBOUNDED, Providers
 from residency.vendors import Vendors, staff_countries
 
@@ -152,7 +152,7 @@ class _Makers:
         self.edges: dict[tuple[Node_, Node_, tuple[Channel, ...], Interval, str, Source], None] = {}
         self.strengths = inputs.judgement.strengths
         catalogue = {**inputs.providers.entities, **inputs.vendors.entities}
-        self.register: dict[str, Entity] = _with_catalogue(_register_entities(inputs.rows["entities"]), catalogue)
+        self.register: dict[str, Entity] = _with_catalogue(_register_entities(inputs.rows), catalogue)
         self.entities: dict[str, Entity] = {**catalogue, **self.register}
         self.contractors: list[Contractor] = [
             item for item in inputs.rows["contractors"] if in_force(_Period(item.start, item.end), inputs.as_of)
@@ -237,6 +237,7 @@ class _Makers:
         if node in self._owned:
             return
         self._owned.add(node)
+        self._top(node, entity)
         for step in owners_of(self.entities, entity_id, self.inputs.as_of):
             first = step.child == entity_id
             tail: Node_ = node if first else ("owner", step.child)
@@ -262,6 +263,12 @@ class _Makers:
             else:
                 self._seat(("owner", step.parent), parent, ("control",))
                 self._footholds(("owner", step.parent), parent)
+                self._top(("owner", step.parent), parent)
+
+    def _top(self, node: Node_, entity: Entity) -> None:
+        """A chain that ends without saying why: somebody may own it, anywhere."""
+        if not entity.owners_known:
+            self.edge(node, ANYWHERE, ("control",), ONE, f"who owns {entity.name} is not on file")
 
     def _seat(self, node: Node_, entity: Entity, channels: tuple[Channel, ...]) -> None:
         said = () if entity.source.url else (("says", entity.source.says or ""),)
@@ -680,14 +687,20 @@ def _with_catalogue(register: Mapping[str, Entity], catalogue: Mapping[str, Enti
             continue
         owners = [*entity.owners, *(stake for item in found for stake in item.owners)]
         holds = [*entity.footholds, *(hold for item in found for hold in item.footholds)]
-        kept[key] = entity.model_copy(update={"owners": owners, "footholds": holds})
+        top = entity.top or next((item.top for item in found if item.top is not None), None)
+        kept[key] = entity.model_copy(update={"owners": owners, "footholds": holds, "top": top})
     return kept
 
 
-def _register_entities(rows: Iterable[EntityRow]) -> dict[str, Entity]:
-    """Legal persons of the contractor register, in the catalogue's form."""
+def _register_entities(rows: Rows) -> dict[str, Entity]:
+    """Legal persons of the contractor register, in the catalogue's form.
+
+    A contractor whose parent cell is empty has owners nobody looked up. One that says that it has no parent, and the
+    parents themselves, are where the register ends the chain.
+    """
+    contractors = {item.contractor_id for item in rows["contractors"]}
     found: dict[str, list[EntityRow]] = {}
-    for row in sorted(rows, key=repr):
+    for row in sorted(rows["entities"], key=repr):
         found.setdefault(row.entity_id, []).append(row)
     kept: dict[str, Entity] = {}
     for key, items in found.items():
@@ -695,9 +708,11 @@ def _register_entities(rows: Iterable[EntityRow]) -> dict[str, Entity]:
         owners = [
             {"entity": item.owner_id, "share": item.share, "from": item.start, "to": item.end, "source": source}
             for item in items
-            if item.owner_id
+            if item.owner_id and item.owner_id != NO_PARENT
         ]
+        ends = key not in contractors or any(item.owner_id == NO_PARENT for item in items)
+        top = {"why": "dispersed", "source": source} if ends and not owners else None
         kept[key] = Entity.model_validate(
-            {"name": items[0].name, "seat": items[0].seat, "owners": owners, "source": source}
+            {"name": items[0].name, "seat": items[0].seat, "owners": owners, "top": top, "source": source}
         )
     return kept

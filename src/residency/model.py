@@ -10,6 +10,7 @@ __all__ = [
     "CAUSES",
     "CHANNELS",
     "CUSTODIES",
+    "NO_PARENT",
     "ROLES",
     "UNIT_STATUSES",
     "AccessMode",
@@ -69,6 +70,9 @@ CHANNELS: tuple[Channel, ...] = get_args(Channel)
 UNIT_STATUSES: tuple[UnitStatus, ...] = get_args(UnitStatus)
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 ACCESS_MODES: tuple[AccessMode, ...] = get_args(AccessMode)
+
+NO_PARENT = "none"
+"""In the place of an owner: the contractor register says that there is no parent company."""
 
 COMPLETE_STATUSES: frozenset[str] = frozenset({"seen", "empty", "disabled", "closed", "unsupported"})
 """Statuses after which nothing can be hidden in a unit; every other one is a gap."""

@@ -100,5 +100,5 @@ def _replaced(folders: DataFolders) -> Iterator[Notice]:
 def _open_chains(file: str, entities: Mapping[str, Entity], day: dt.date) -> Iterator[Notice]:
     """Legal persons at the end of a chain whose file does not say why it ends there."""
     for key, entity in entities.items():
-        if not entity.note and not any(in_force(stake, day) for stake in entity.owners):
-            yield Notice(file, key, "has no owner and no note that says why its chain ends here")
+        if entity.top is None and not entity.note and not any(in_force(stake, day) for stake in entity.owners):
+            yield Notice(file, key, "has no owner, no `top` and no note that says why its chain ends here")

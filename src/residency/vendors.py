@@ -21,7 +21,7 @@ from residency.dates import in_force
 from residency.entities import Entity, check_entities
 from residency.errors import Fault, FaultsError
 from residency.jurisdictions import Day, Names
-from residency.providers import Contracting, Provider, Source, StaffAccess, SubProcessors
+from residency.providers import UNBOUNDED, Contracting, Provider, Source, StaffAccess, SubProcessors
 from residency.yamlfile import Loaded, Path_, StrictModel, load_sound, names_of
 
 __all__ = ["ANY", "UNKNOWN", "Category", "Place", "Storage", "Vendor", "Vendors", "load_vendors", "staff_countries"]
@@ -184,8 +184,12 @@ class Vendors(Mapping[str, Vendor]):
 
 
 def staff_countries(vendor: Vendor) -> tuple[str, ...]:
-    """Countries from which a vendor's staff may reach customer data, ``unknown`` included, sorted."""
-    return tuple(sorted({code for item in vendor.staff_access for code in item.countries}))
+    """Countries from which a vendor's staff may reach customer data, sorted; ``unknown`` among them where the list is
+    not whole or the vendor says that it may be anywhere."""
+    codes = {code for item in vendor.staff_access for code in item.countries}
+    if UNBOUNDED in codes or any(item.partial for item in vendor.staff_access):
+        codes = codes - {UNBOUNDED} | {UNKNOWN}
+    return tuple(sorted(codes))
 
 
 def load_vendors(folders: DataFolders) -> Vendors:

@@ -21,7 +21,7 @@ from residency.countries import load_countries
 from residency.errors import Fault, RegisterError
 from residency.inventory.tables import Contractor, EntityRow, Rows
 from residency.jurisdictions import Jurisdictions
-from residency.model import ACCESS_MODES
+from residency.model import ACCESS_MODES, NO_PARENT
 from residency.yamlfile import StrictModel, load_model, parse
 
 __all__ = [
@@ -367,7 +367,7 @@ def _rows(records: list[_Record], reading: _Reading) -> Rows:
                 source=source,
             )
         )
-        if owner and owner.id not in lines and owner.id not in seen_owners:
+        if owner and owner.id not in {NO_PARENT, *lines, *seen_owners}:
             seen_owners.add(owner.id)
             rows.add(EntityRow(entity_id=owner.id, name=owner.name, seat=owner.seat, source=source))
     return rows
@@ -411,11 +411,14 @@ def _owners(read: list[tuple[_Record, dict[str, Any]]], reading: _Reading) -> di
     found: dict[int, _Owner] = {}
     for record, values in read:
         name, seat = values["parent_name"], values["parent_seat"]
-        if not name:
+        none = reading.is_word("none", name)
+        if not name or none:
             for column in ("parent_seat", "parent_share"):
                 title, cell = record.cells.get(column, (column, None))
                 if _plain(cell):
                     reading.fault(record.line, "there is no parent_name it belongs to", "parent", title)
+            if none:
+                found[record.line] = _Owner(NO_PARENT, "", UNKNOWN, record.line)
             continue
         key = fold_name(name) or name
         owner = owners.setdefault(key, _Owner(f"owner:{key}", name, seat, record.line))

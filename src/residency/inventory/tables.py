@@ -186,7 +186,10 @@ class Contractor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityRow:
-    """A legal person from the register, with one owner a row; an entity without a known owner has one row."""
+    """A legal person from the register, with one owner a row; an entity without a known owner has one row.
+
+    ``owner_id`` is empty where the register names no owner, ``none`` where it says that there is none.
+    """
 
     entity_id: str
     name: str
