@@ -58,3 +58,8 @@ def test_the_plot_has_a_row_for_every_country() -> None:
     text = (KEPT / script().PLOT).read_text(encoding="utf-8")
     for code in worlds.real_law():
         assert text.count(f">{code}</text>") == 4, code
+
+
+def test_the_method_page_counts_the_reversals_as_they_are() -> None:
+    page = (KEPT / "method.md").read_text(encoding="utf-8")
+    assert f"turns round {len(kept(script().REVERSALS)[1])}\n" in page
