@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pytest
-from worlds import DAY, holdings, inputs, law_with_eu, made_up_law, placement, rows, store
+from worlds import DAY, holdings, inputs, law_with_eu, made_up_law, placement, real_law, rows, store
 
+from residency.data import data_folders
 from residency.interval import UNKNOWN, Interval
-from residency.jurisdictions import FactEntry, Jurisdiction
+from residency.jurisdictions import FactEntry, Jurisdiction, Jurisdictions
 from residency.lawlint import Notice, notices
 from residency.method.judgement import load_judgement
 from residency.model import CHANNELS
+from residency.providers import load_providers
 from residency.rubric import decryption, legal_power, safeguards
 from residency.scoring import score
 from residency.trace import leaves, render, replay, to_dict
 
+HERE = Path(__file__).parent
 LAW, JUDGEMENT = made_up_law(), load_judgement()
 QZ = LAW["QZ"]
 GOOD = {"regime": "general", "authorisation": "judicial", "scope": "individual", "secrecy": "open"}
@@ -128,14 +132,73 @@ def test_notices() -> None:
     assert notices(LAW, DAY) == []
     late = dt.date(2028, 1, 1)
     assert Notice("QZ", "review", "was due for review by 2027-10-02") in notices(LAW, late)
-    from residency.jurisdictions import Jurisdictions
-
     aged = Jurisdictions({"QZ": with_entry("power.key.decryption", review_by="2026-01-01")}, {}, {}, LAW.words)
     assert [item.subject for item in notices(aged, DAY)] == ["power.key.decryption", "safeguard.commitments"]
     other = Jurisdictions({"QZ": with_entry("safeguard.commitments", value="no")}, {}, LAW.commitments, LAW.words)
     assert [item.message for item in notices(other, DAY)] == [
         "coe_convention_108 lists the country, its file does not say so"
     ]
+
+
+def noticed(key: str, **fields: Any) -> list[str]:
+    """Notices on one key of the made-up country, rewritten."""
+    changed = Jurisdictions({"QZ": with_entry(key, **fields)}, {}, LAW.commitments, LAW.words)
+    return [item.message for item in notices(changed, DAY, root=HERE.parent) if item.subject == key]
+
+
+CITED = {"instrument": "sia-2019", "at": "s. 14", "says": "so it is"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"cite": [CITED]}, None),
+        ({"from": "2019-06-30", "cite": [CITED]}, "begins on 2019-06-30, but sia-2019, cited first, on 2019-07-01"),
+        ({"from": "2019-06-30", "cite": [CITED], "value": "no"}, None),
+        ({"note": "day from general knowledge"}, None),
+        ({"note": "from general knowledge; not read"}, "confidence high, but only general knowledge is named"),
+        ({"note": "from general knowledge; not read", "confidence": "low"}, None),
+        (
+            {"cite": [{**CITED, "says": "so it is (general knowledge)"}]},
+            "confidence high, but only general knowledge is named",
+        ),
+        ({"note": "as under power.key.decryption; see QZ"}, None),
+        ({"note": "as under power.key.decrypt"}, "refers to power.key.decrypt, which is no fact key"),
+        ({"note": "see QX"}, "refers to the file QX, which is not there"),
+        ({"note": "rule 4 of docs/explanation/disclosure-criterion.md"}, None),
+        ({"note": "docs/explanation/none.md"}, "refers to docs/explanation/none.md, which is not there"),
+        ({"note": "https://example.org/docs/explanation/none.md"}, None),
+    ],
+)
+def test_notices_on_one_entry(fields: dict[str, Any], message: str | None) -> None:
+    assert noticed("power.key.decryption", **fields) == ([] if message is None else [message])
+
+
+def test_a_fact_that_outlasts_its_law_is_noticed() -> None:
+    law = QZ.instruments["sia-2019"]
+    ended = law.model_copy(update={"in_force": law.in_force[:1]})
+    item = with_entry("power.key.decryption", cite=[CITED])
+    item = item.model_copy(update={"instruments": {**QZ.instruments, "sia-2019": ended}})
+    found = notices(Jurisdictions({"QZ": item}, {}, LAW.commitments, LAW.words), DAY)
+    assert (
+        Notice("QZ", "power.key.decryption", "the fact from 2020-01-01 outlasts all that it cites (2024-01-01)")
+        in found
+    )
+
+
+def test_a_country_with_a_region_and_no_file_is_noticed() -> None:
+    regions = [("quasar q-1", ["QZ"]), ("quasar q-2", ["QX"]), ("quasar q-3", ["QX", "ZZ"])]
+    assert notices(LAW, DAY, regions=regions) == [
+        Notice("QX", "file", "quasar q-2 and 1 more may lie there, and there is no file")
+    ]
+
+
+def test_the_catalogue_itself_has_nothing_to_notice() -> None:
+    root = HERE.parent
+    regions = [(region.region, region.countries) for region in load_providers(data_folders()).regions]
+    assert len({code for _, countries in regions for code in countries}) > 50
+    found = notices(real_law(), DAY, regions=regions, root=root)
+    assert [item for item in found if item.subject != "review"] == []
 
 
 def test_changes_of_law_are_listed_by_day() -> None:

@@ -69,7 +69,7 @@ def _power(country: Jurisdiction, key: str, entry: FactEntry, judgement: Judgeme
     graded = combine("sum", f"{label}: grade", parts, weights)
     factors = [graded]
     for name in _CONTEXT:
-        if name in entry.attributes:
+        if name in entry.attributes and not (name == "holder" and key in rubric.holder_inherent):
             word = entry.attributes[name]
             table: dict[str, float] = getattr(rubric, name)
             value = Interval.point(table[word]) if word in table else Interval(min(table.values()), 1.0)

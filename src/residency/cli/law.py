@@ -169,14 +169,22 @@ def facts(data: DataFolder = None, form: FormatOption = Format.json) -> None:
 
 @app.command()
 def lint(as_of: AsOf = None, data: DataFolder = None, form: FormatOption = Format.table) -> None:
-    """Check every file; faults exit 2, notices (facts past review, one-sided commitments) do not.
+    """Check every file; faults exit 2, notices (past review, one-sided commitments, periods, references) do not.
 
     Example: residency law lint
     """
+    from residency.data import data_folders
     from residency.lawlint import notices
+    from residency.providers import load_providers
 
     catalogue = _load(data)
-    found = [{"country": n.country, "subject": n.subject, "notice": n.message} for n in notices(catalogue, day(as_of))]
+    regions = [
+        (f"{region.provider} {region.region}", region.countries)
+        for region in load_providers(data_folders(data)).regions
+    ]
+    checkout = Path(__file__).parents[3]
+    noticed = notices(catalogue, day(as_of), regions=regions, root=checkout if (checkout / "docs").is_dir() else None)
+    found = [{"country": n.country, "subject": n.subject, "notice": n.message} for n in noticed]
     if form is not Format.table:
         emit(found, ["country", "subject", "notice"], form)
         return

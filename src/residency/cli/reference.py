@@ -13,7 +13,7 @@ import typer
 from residency.cli.app import build_app
 from residency.cli.output import write_text
 
-__all__ = ["commands_page", "pages", "tables_page"]
+__all__ = ["commands_page", "jurisdictions_page", "pages", "tables_page"]
 
 
 def commands_page() -> str:
@@ -64,9 +64,56 @@ def tables_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def jurisdictions_page() -> str:
+    """Every law file with how much of it is known, how surely, and how old it is."""
+    from residency.data import data_folders
+    from residency.jurisdictions import load_jurisdictions
+    from residency.method.facts import load_fact_words
+
+    catalogue = load_jurisdictions(data_folders(), load_fact_words())
+    lines = [
+        "# Jurisdictions",
+        "",
+        "Made from the files by `python -m residency.cli.reference docs/reference`.",
+        "",
+        "- known: fact keys of which anything is known on the day of review, of all; the rest says what was searched",
+        "- h / m / l: entries of any period with confidence high, medium, low ([what these mean](law-attributes.md))",
+        "- may affect: proposed answer to 有無 ([the rule](../explanation/disclosure-criterion.md)), and how surely",
+        "- survey: page of Japan's Personal Information Protection Commission on the country; `listed`: surveyed as",
+        "  far as known, the page was not found",
+        "",
+        "| file | name | 名称 | part of | known | h / m / l | reviewed | review by | may affect | survey |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    surveyed = catalogue.commitments["jp_ppc_surveyed"].entries
+    for code, item in catalogue.items():
+        known = sum(any(entry.known for entry in item.at(key, item.reviewed)) for key in item.facts)
+        entries = [entry.confidence for found in item.facts.values() for entry in found if entry.known]
+        counts = " / ".join(str(entries.count(word)) for word in ("high", "medium", "low"))
+        answer = item.disclosure.value + (f", {item.disclosure.confidence}" if item.disclosure.confidence else "")
+        surveys = sorted({law.ppc_survey for law in item.instruments.values() if law.ppc_survey})
+        links = " ".join(f"[{number}]({url})" for number, url in enumerate(surveys, 1)) or (
+            "listed" if code in surveyed else ""
+        )
+        cells = [
+            f"[{code}](../../jurisdictions/{code}.yaml)",
+            item.name.en,
+            item.name.ja,
+            item.parent or "",
+            f"{known} / {len(item.facts)}",
+            counts,
+            str(item.reviewed),
+            str(item.review_by),
+            answer,
+            links,
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def pages() -> dict[str, str]:
     """File name to text."""
-    return {"commands.md": commands_page(), "tables.md": tables_page()}
+    return {"commands.md": commands_page(), "jurisdictions.md": jurisdictions_page(), "tables.md": tables_page()}
 
 
 if __name__ == "__main__":

@@ -136,6 +136,7 @@ class PowerRubric(StrictModel):
     weights: dict[str, Constant]
     grades: dict[str, dict[str, Grade]]
     holder: dict[str, Grade]
+    holder_inherent: list[str] = Field(default_factory=list)
     reach: dict[str, Grade]
     absent: Grade
 
