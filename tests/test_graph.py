@@ -28,7 +28,7 @@ from worlds import (
 from residency.graph import ANYWHERE, build
 from residency.interval import ZERO, Interval
 from residency.inventory.tables import EntityRow, Rows
-from residency.model import KindWords
+from residency.model import NO_PARENT, KindWords
 from residency.scoring import Cell, Scores, score
 from residency.trace import leaves
 
@@ -343,3 +343,16 @@ def test_a_gap_of_no_store_may_hide_something_whatever_its_field(field: str) -> 
     cell = found.cell("chat/communication.content", "US", "access")
     assert cell is not None
     assert (cell.tie, cell.value.hi > 0) == ("unseen", True)
+
+
+def test_a_chain_of_owners_that_ends_without_a_word_may_lead_anywhere() -> None:
+    """An empty parent cell is unknown; `none`, a named parent, and a catalogue's `top` end the chain."""
+
+    def reaches(*more: Any) -> bool:
+        graph = build(inputs(rows(contractor("desk", seat="JP", staff_countries=("JP",)), *more), [])).graph
+        edges = [(tail, label["label"]) for tail, head, label in graph.edges(data=True) if head == ANYWHERE]
+        return any("is not on file" in label for tail, label in edges)
+
+    assert reaches(entity("desk", "JP"))
+    assert not reaches(entity("desk", "JP", NO_PARENT))
+    assert not reaches(entity("desk", "JP", "owner:acme"), entity("owner:acme", "US"))

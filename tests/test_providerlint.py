@@ -42,7 +42,7 @@ def test_what_is_past_its_review_is_named_on_that_day(folder: Path) -> None:
 
 
 def test_a_chain_that_ends_without_a_word_is_named(folder: Path) -> None:
-    open_end = (COMET, "comet-fund", "has no owner and no note that says why its chain ends here")
+    open_end = (COMET, "comet-fund", "has no owner, no `top` and no note that says why its chain ends here")
     assert open_end not in found(folder)
     edit(folder, COMET, "    note: private fund\n", "")
     assert open_end in found(folder)
@@ -50,7 +50,7 @@ def test_a_chain_that_ends_without_a_word_is_named(folder: Path) -> None:
 
 def test_an_owner_of_another_time_does_not_end_a_chain(folder: Path) -> None:
     edit(folder, COMET, "from: 2020-01-01", "from: 2027-01-01")
-    assert (COMET, "comet-inc", "has no owner and no note that says why its chain ends here") in found(folder)
+    assert (COMET, "comet-inc", "has no owner, no `top` and no note that says why its chain ends here") in found(folder)
 
 
 def test_a_missing_party_for_customers_in_japan_is_named(folder: Path) -> None:

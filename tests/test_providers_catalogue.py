@@ -341,9 +341,9 @@ def test_places_are_sourced_or_searched(entry: dict[str, object], message: str) 
 
 
 def test_a_chain_that_ends_without_a_reason_is_unknown(catalogue: Providers) -> None:
-    assert catalogue.entities["alphabet"].owners_known
-    assert catalogue.entities["google-llc"].owners_known
-    assert not catalogue.entities["nwcd"].owners_known, "a licensor is no owner"
+    assert catalogue.entities["alphabet"].owners_known(TODAY)
+    assert catalogue.entities["google-llc"].owners_known(TODAY)
+    assert not catalogue.entities["nwcd"].owners_known(TODAY), "a licensor is no owner"
     for key, entity in catalogue.entities.items():
         if entity.top is not None:
             shares = [stake.share for stake in entity.owners if stake.relation == "owner" and stake.end is None]
@@ -381,7 +381,7 @@ entities:
 """
     )
     if not faulty:
-        assert load_providers(DataFolders(tmp_path)).entities["company"].owners_known
+        assert load_providers(DataFolders(tmp_path)).entities["company"].owners_known(TODAY)
         return
     with pytest.raises(FaultsError) as raised:
         load_providers(DataFolders(tmp_path))

@@ -74,10 +74,12 @@ class Entity(StrictModel):
     note: str | None = None
     source: EntitySource
 
-    @property
-    def owners_known(self) -> bool:
-        """Whether the file says who is above: owners, or that the chain ends here. Otherwise they are unknown."""
-        return self.top is not None or any(stake.relation == "owner" for stake in self.owners)
+    def owners_known(self, as_of: dt.date) -> bool:
+        """Whether the file says who is above on a day: an owner, or that the chain ends here. Otherwise the owners are
+        unknown, not absent."""
+        return self.top is not None or any(
+            stake.relation == "owner" and in_force(stake, as_of) for stake in self.owners
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,7 +267,7 @@ class _Makers:
 
     def _top(self, node: Node_, entity: Entity) -> None:
         """A chain that ends without saying why: somebody may own it, anywhere."""
-        if not entity.owners_known:
+        if not entity.owners_known(self.inputs.as_of):
             self.edge(node, ANYWHERE, ("control",), ONE, f"who owns {entity.name} is not on file")
 
     def _seat(self, node: Node_, entity: Entity, channels: tuple[Channel, ...]) -> None:
