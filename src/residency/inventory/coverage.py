@@ -54,7 +54,7 @@ def coverage_of(inventory: Tables) -> Coverage:
     connection = database()
     try:
         for table in ("units", "gaps"):
-            connection.register(table, inventory.columns(table))
+            inventory.attach(connection, table, table)
         units = connection.execute("SELECT provider, account, kind, status, count(*) FROM units GROUP BY ALL")
         counts = units.fetchall()
         return _coverage(counts, dict(connection.execute("SELECT cause, count(*) FROM gaps GROUP BY ALL").fetchall()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -60,15 +61,15 @@ def diff(before: Tables, after: Tables) -> list[Change]:
         connection.close()
 
 
-_SQL = """
-WITH old AS NOT MATERIALIZED (SELECT {all} FROM before),
-new AS NOT MATERIALIZED (SELECT {all} FROM after),
-gone AS (SELECT *, row_number() OVER (PARTITION BY {names} ORDER BY {all}) AS _nth FROM (FROM old EXCEPT FROM new)),
-came AS (SELECT *, row_number() OVER (PARTITION BY {names} ORDER BY {all}) AS _nth FROM (FROM new EXCEPT FROM old)),
-pairs AS (SELECT g._nth AS went, c._nth AS came, {pair}
-          FROM gone g FULL JOIN came c ON {g_is_c} AND g._nth = c._nth),
-said AS (SELECT 0 AS side, * FROM old r SEMI JOIN pairs p ON {r_is_p}
-         UNION SELECT 1 AS side, * FROM new r SEMI JOIN pairs p ON {r_is_p}),
+_ONLY_IN = """
+CREATE OR REPLACE TEMP TABLE {made} AS
+SELECT *, row_number() OVER (PARTITION BY {names} ORDER BY {all}) AS _nth
+FROM (SELECT {all} FROM {here} EXCEPT SELECT {all} FROM {there})
+"""
+_CHANGES = """
+WITH pairs AS (SELECT g._nth AS went, c._nth AS came, {pair} FROM gone g FULL JOIN came c ON {g_is_c} AND g._nth = c._nth),
+said AS (SELECT 0 AS side, {all} FROM before r SEMI JOIN pairs p ON {r_is_p}
+         UNION SELECT 1 AS side, {all} FROM after r SEMI JOIN pairs p ON {r_is_p}),
 many AS (SELECT DISTINCT {names} FROM said GROUP BY side, {names} HAVING count(*) > 1)
 SELECT p.*, r.{first} IS NOT NULL AS many FROM pairs p LEFT JOIN many r ON {r_is_p}
 """
@@ -78,22 +79,27 @@ def _of_table(connection: Any, table: str, before: Tables, after: Tables) -> lis
     names = _IDENTITY[table]
     schema = arrow_schema(table)
     values = [name for name in schema.names if name not in names and name not in _PASSING]
-    connection.register("before", before.columns(table))
-    connection.register("after", after.columns(table))
+    before.attach(connection, table, "before")
+    after.attach(connection, table, "after")
 
-    def same(left: str, right: str) -> str:
+    def quoted(names: Iterable[str]) -> str:
+        return ", ".join(f'"{name}"' for name in names)
+
+    def same(names: Iterable[str], left: str, right: str) -> str:
         return " AND ".join(f'{left}."{name}" IS NOT DISTINCT FROM {right}."{name}"' for name in names)
 
-    sql = _SQL.format(
-        all=", ".join(f'"{name}"' for name in (*names, *values)),
-        names=", ".join(f'"{name}"' for name in names),
+    words = {"names": quoted(names), "all": quoted((*names, *values))}
+    for made, here, there in (("gone", "before", "after"), ("came", "after", "before")):
+        connection.execute(_ONLY_IN.format(made=made, here=here, there=there, **words))
+    sql = _CHANGES.format(
         first=f'"{names[0]}"',
         pair=", ".join(
             [f'coalesce(g."{name}", c."{name}") AS "{name}"' for name in names]
             + [f'{side}."{name}" AS "{side} {name}"' for side in "gc" for name in values]
         ),
-        g_is_c=same("g", "c"),
-        r_is_p=same("r", "p"),
+        g_is_c=same(names, "g", "c"),
+        r_is_p=same(names, "r", "p"),
+        **words,
     )
     found = connection.sql(sql).to_arrow_table()
 

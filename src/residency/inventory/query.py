@@ -38,7 +38,7 @@ def connect(snapshot: Snapshot, locate: Callable[[str, str], Location] | None = 
     connection = database()
     for name in TABLES:
         # read through Arrow, so that SQL itself needs no access to files
-        connection.register(name, snapshot.columns(name))
+        connection.register(name, snapshot.dataset(name))
     connection.execute("CREATE TABLE places (location_provider VARCHAR, location VARCHAR, countries VARCHAR[])")
     names = connection.execute("SELECT DISTINCT location_provider, location FROM placements").fetchall()
     found = [(provider, name, sorted(locate(provider, name).countries)) for provider, name in names] if locate else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from residency.inventory.place import MANIFEST, Place, digest, place_of
 from residency.inventory.tables import SCHEMA_VERSION, TABLES, Rows, from_arrow
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
     import pyarrow as pa
     import pyarrow.dataset
@@ -49,8 +51,15 @@ class Snapshot:
             raise SnapshotError(f"no table {table!r}; there are {', '.join(TABLES)}")
         return self.place.file(f"{table}.parquet")
 
-    def columns(self, table: str) -> pyarrow.dataset.Dataset:
-        """The table for DuckDB, read piece by piece and only where it is asked for."""
+    def attach(self, connection: duckdb.DuckDBPyConnection, table: str, name: str) -> None:
+        """Make the table known to a database as ``name``; it is read when it is asked for, piece by piece."""
+        path = glob.escape(str(self.path(table))).replace("'", "''")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {name} AS FROM read_parquet('{path}', hive_partitioning = false)"
+        )
+
+    def dataset(self, table: str) -> pyarrow.dataset.Dataset:
+        """The table as an Arrow data set, which reads only what is asked for."""
         import pyarrow.dataset as ds
 
         return ds.dataset(str(self.path(table)), format="parquet")

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from residency.model import AccessMode, Cause, Custody, External, PrincipalKind, Role, UnitStatus, Verdict
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
-    import pyarrow.dataset
 
 __all__ = [
     "TABLES",
@@ -268,9 +268,9 @@ class Rows:
     def __getitem__(self, name: str) -> list[Any]:
         return self.tables[name]
 
-    def columns(self, table: str) -> pa.Table:
-        """One table in Arrow form."""
-        return to_arrow(table, self.tables[table])
+    def attach(self, connection: duckdb.DuckDBPyConnection, table: str, name: str) -> None:
+        """Make one table known to a database."""
+        connection.register(name, to_arrow(table, self.tables[table]))
 
     def sorted(self) -> Rows:
         """The same rows without duplicates, in the order of a snapshot: by the fields from left to right.
@@ -283,8 +283,8 @@ class Rows:
 class Tables(Protocol):
     """An inventory by columns: rows in memory, or an opened snapshot of any size."""
 
-    def columns(self, table: str) -> pa.Table | pyarrow.dataset.Dataset:
-        """One table in a form that DuckDB scans."""
+    def attach(self, connection: duckdb.DuckDBPyConnection, table: str, name: str) -> None:
+        """Make one table known to a database as ``name``, in place of what had the name before."""
 
 
 def _sort_key(row: Any) -> tuple[Any, ...]:
