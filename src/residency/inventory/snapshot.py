@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -53,10 +52,9 @@ class Snapshot:
 
     def attach(self, connection: duckdb.DuckDBPyConnection, table: str, name: str) -> None:
         """Make the table known to a database as ``name``; it is read when it is asked for, piece by piece."""
-        path = glob.escape(str(self.path(table))).replace("'", "''")
-        connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW {name} AS FROM read_parquet('{path}', hive_partitioning = false)"
-        )
+        from residency.inventory.staging import parquet
+
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS FROM {parquet(self.path(table))}")
 
     def dataset(self, table: str) -> pyarrow.dataset.Dataset:
         """The table as an Arrow data set, which reads only what is asked for."""

@@ -11,21 +11,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from residency.inventory.tables import TABLES, Rows, arrow_schema, to_arrow
+from residency.inventory.tables import Rows, arrow_schema, to_arrow
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
-__all__ = ["ROW_GROUP", "Staging", "database"]
+__all__ = ["ROW_GROUP", "Staging", "database", "parquet"]
 
 ROW_GROUP = 131_072
 """Rows of a Parquet row group."""
 _SLICE = 32_768
-"""Rows made into columns at a time."""
+"""Rows made into columns, or put on disk, at a time."""
 _MEMORY = "1GB"
 
 
-def database(scratch: Path | None = None) -> Any:
+def database(scratch: Path | None = None) -> duckdb.DuckDBPyConnection:
     """An empty DuckDB in memory. Beyond a gigabyte it spills into ``scratch``; without one it never touches the disk."""
     import duckdb
 
@@ -36,19 +37,27 @@ def database(scratch: Path | None = None) -> Any:
     return connection
 
 
+def parquet(file: Path) -> str:
+    """The SQL expression that reads a Parquet file, whatever its folders are called."""
+    import glob
+
+    path = glob.escape(str(file)).replace("'", "''")
+    return f"read_parquet('{path}', hive_partitioning = false)"
+
+
 class Staging:
-    """Tables under construction.
+    """Tables under construction: only what is being read or sorted is in memory.
 
     Parameters
     ----------
     scratch
-        A folder of ours, for what does not fit into memory; it is emptied by whoever made it.
+        A folder of ours; it is emptied by whoever made it.
     """
 
     def __init__(self, scratch: Path) -> None:
-        self._connection = database(scratch)
-        self._connection.execute("SET preserve_insertion_order = false")
-        self._known: set[str] = set()
+        self._scratch = scratch
+        self._waiting: dict[str, list[pa.Table]] = {}
+        self._writers: dict[str, Any] = {}
 
     def __enter__(self) -> Staging:
         return self
@@ -56,41 +65,64 @@ class Staging:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.close()
+        for writer in self._writers.values():
+            writer.close()
 
     def add(self, batch: Rows | Mapping[str, pa.Table]) -> None:
         """Take rows over, as `Rows` or as an Arrow table for each table's name."""
         if isinstance(batch, Rows):
             for name, rows in batch.tables.items():
                 for start in range(0, len(rows), _SLICE):
-                    self._insert(name, to_arrow(name, rows[start : start + _SLICE]))
+                    self._take(name, to_arrow(name, rows[start : start + _SLICE]))
         else:
             for name, data in batch.items():
                 schema = arrow_schema(name)
-                self._insert(name, data.select(schema.names).cast(schema))
+                self._take(name, data.select(schema.names).cast(schema))
 
-    def _insert(self, name: str, data: pa.Table) -> None:
-        connection = self._connection
-        connection.register("_batch", data)
-        verb = f"INSERT INTO {name}" if name in self._known else f"CREATE TABLE {name} AS"
-        connection.execute(f"{verb} SELECT * FROM _batch")
-        connection.unregister("_batch")
-        self._known.add(name)
+    def _take(self, name: str, data: pa.Table) -> None:
+        waiting = self._waiting.setdefault(name, [])
+        waiting.append(data)
+        if sum(item.num_rows for item in waiting) >= _SLICE:
+            self._flush(name)
+
+    def _flush(self, name: str) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        waiting = self._waiting.pop(name, [])
+        if waiting:
+            if name not in self._writers:
+                self._writers[name] = pq.ParquetWriter(self._file(name), arrow_schema(name), compression="lz4")
+            self._writers[name].write_table(pa.concat_tables(waiting), row_group_size=ROW_GROUP)
+
+    def _file(self, name: str) -> Path:
+        return self._scratch / f"{name}.unsorted"
 
     def ordered(self, name: str) -> Iterator[pa.Table]:
-        """The table in pieces of `ROW_GROUP` rows and a last, smaller one; none for an empty table."""
+        """The table in pieces of `ROW_GROUP` rows and a last, smaller one; none for an empty table.
+
+        Rows that are added later are not in it.
+        """
         import pyarrow as pa
 
-        schema = arrow_schema(name)
-        if name not in self._known:
+        self._flush(name)
+        if name not in self._writers:
             return
-        found = self._connection.sql(f"SELECT * FROM {name} ORDER BY ALL ASC NULLS FIRST")
-        pieces = (
-            pa.Table.from_batches([batch]).cast(schema)
-            for batch in pa.RecordBatchReader.from_stream(found)
-            if batch.num_rows
-        )
-        yield from _even(_distinct(pieces), schema)
+        self._writers.pop(name).close()
+        schema, connection = arrow_schema(name), database(self._scratch)
+        try:
+            connection.execute("SET preserve_insertion_order = false")
+            source = parquet(self._file(name))
+            found = connection.sql(f"SELECT * FROM {source} ORDER BY ALL ASC NULLS FIRST")
+            pieces = (
+                pa.Table.from_batches([batch]).cast(schema)
+                for batch in pa.RecordBatchReader.from_stream(found)
+                if batch.num_rows
+            )
+            yield from _even(_distinct(pieces), schema)
+        finally:
+            connection.close()
+            self._file(name).unlink(missing_ok=True)
 
 
 def _distinct(pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -112,7 +144,7 @@ def _repeats(data: pa.Table) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    same = np.ones(max(data.num_rows - 1, 0), dtype=bool)
+    same = np.ones(data.num_rows - 1, dtype=bool)
     lists = []
     for column in data.columns:
         if pa.types.is_list(column.type):
@@ -120,8 +152,9 @@ def _repeats(data: pa.Table) -> Any:
             continue
         above, below = column.slice(0, len(same)), column.slice(1)
         equal = pc.fill_null(pc.equal(above, below), False)
-        both_missing = pc.and_(pc.is_null(above), pc.is_null(below))
-        same &= pc.or_(equal, both_missing).to_numpy(zero_copy_only=False)
+        if column.null_count:
+            equal = pc.or_(equal, pc.and_(pc.is_null(above), pc.is_null(below)))
+        same &= equal.to_numpy()
     for number in np.flatnonzero(same) if lists else ():
         same[number] = all(column[int(number)] == column[int(number) + 1] for column in lists)
     return same
