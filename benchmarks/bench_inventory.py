@@ -5,7 +5,7 @@
 Makes up an organisation of 200 accounts twice, a day and 1 % of its stores apart, as unsorted Parquet pieces. Every
 step then runs in a process of its own. Prints one JSON line a step, with the ratio to the reference of the same run:
 
-write        pieces to a snapshot: sorted, without duplicates, digests; pandas: drop_duplicates, sort_values, to_parquet;
+write        pieces to a snapshot: sorted, no duplicates, digests; pandas: drop_duplicates, sort_values, to_parquet;
              pyarrow: the pieces as they come, neither sorted nor compared
 load         open, every digest checked, every table as a data frame; pandas: read_parquet of the same files
 query        a count by country over ``placed``; pandas: read, map, group
@@ -42,24 +42,25 @@ IDENTITY = {
 }
 PASSING = ["seen_at", "started_at", "finished_at", "call", "calls", "evidence", "message", "code"]
 
-WHERE = f"""'aws' AS provider, lpad((i % {ACCOUNTS})::VARCHAR, 12, '0') AS account, 'region-' || (i % {REGIONS}) AS region,
-    'aws.service' || (i % {KINDS}) || '.thing' AS kind"""
-ORIGIN = f"""{WHERE}, 'service' || (i % {KINDS}) || ':DescribeThings' AS call,
+ACCOUNT = f"lpad((i % {ACCOUNTS})::VARCHAR, 12, '0')"
+ORIGIN = f"""'aws' AS provider, {ACCOUNT} AS account, 'region-' || (i % {REGIONS}) AS region,
+    'aws.service' || (i % {KINDS}) || '.thing' AS kind, 'service' || (i % {KINDS}) || ':DescribeThings' AS call,
     TIMESTAMPTZ '2026-11-0{{day}} 00:00:00+00' + to_milliseconds((i * 3)::BIGINT) AS seen_at,
-    'arn:aws:service' || (i % {KINDS}) || ':region-' || (i % {REGIONS}) || ':' || lpad((i % {ACCOUNTS})::VARCHAR, 12, '0')
+    'arn:aws:service' || (i % {KINDS}) || ':region-' || (i % {REGIONS}) || ':' || {ACCOUNT}
         || ':thing/' || md5(i::VARCHAR) AS store_id"""
-STORES = "SELECT (n * 7919 + {day}) % {count} AS i FROM range({start}, {stop}) t(n) WHERE (i % 100 != 1 OR i % 200 = 100 * {day} - 99)"
+STORES = """SELECT (n * 7919 + {day}) % {count} AS i FROM range({start}, {stop}) t(n)
+    WHERE i % 100 != 1 OR i % 200 = 100 * {day} - 99"""
 SQL = {
     "stores": f"SELECT {ORIGIN}, 'thing-' || md5(i::VARCHAR) AS name, 'objects' AS holds FROM ({STORES})",
     "placements": f"""SELECT {ORIGIN}, 'primary' AS role, 'aws' AS location_provider,
         CASE WHEN i % 100 = 2 AND {{day}} = 2 THEN 'region-moved' ELSE 'region-' || (i % {REGIONS}) END AS location,
         '' AS target, 'ctx.region' AS evidence, '' AS note FROM ({STORES})""",
-    "keys": f"""SELECT {ORIGIN}, CASE WHEN i % 100 = 3 AND {{day}} = 2 THEN 'none' WHEN i % 3 = 0 THEN 'customer-managed'
-        ELSE 'provider-managed' END AS custody, CASE WHEN i % 3 = 0 THEN 'arn:aws:kms:key/' || md5((i % 999)::VARCHAR)
+    "keys": f"""SELECT {ORIGIN}, CASE WHEN i % 100 = 3 AND {{day}} = 2 THEN 'none'
+        WHEN i % 3 = 0 THEN 'customer-managed' ELSE 'provider-managed' END AS custody, CASE WHEN i % 3 = 0 THEN 'arn:aws:kms:key/' || md5((i % 999)::VARCHAR)
         ELSE '' END AS key_id, 'region-' || (i % {REGIONS}) AS key_location, '' AS key_account, '' AS manager,
         '' AS manager_country, 'Attributes.KmsMasterKeyId' AS evidence FROM ({STORES})""",
-    "grants": f"""SELECT {ORIGIN}, 'arn:aws:iam::' || (i % 50) || ':role/reader' AS principal, 'account' AS principal_kind,
-        (i % 50)::VARCHAR AS principal_account, 'read' AS access,
+    "grants": f"""SELECT {ORIGIN}, 'arn:aws:iam::' || (i % 50) || ':role/reader' AS principal,
+        'account' AS principal_kind, (i % 50)::VARCHAR AS principal_account, 'read' AS access,
         CASE WHEN i % 100 = 22 AND {{day}} = 2 THEN 'no' ELSE 'yes' END AS external, 'none' AS condition,
         'Attributes.Policy' AS evidence FROM ({STORES}) WHERE i % 10 < 3""",
     "labels": f"""SELECT {ORIGIN}, 'service' AS key,
@@ -68,7 +69,7 @@ SQL = {
     "gaps": f"""SELECT {ORIGIN}, 'key' AS field, 'denied' AS cause, 'not allowed for thing ' || i AS message
         FROM ({STORES}) WHERE i % 200 = 7""",
 }  # fmt: skip
-UNITS = f"""SELECT 'aws' AS provider, lpad((i % {ACCOUNTS})::VARCHAR, 12, '0') AS account,
+UNITS = f"""SELECT 'aws' AS provider, {ACCOUNT} AS account,
     'region-' || ((i // {ACCOUNTS}) % {REGIONS}) AS region,
     'aws.service' || (i // {ACCOUNTS * REGIONS}) || '.thing' AS kind,
     CASE i % 97 WHEN 0 THEN 'denied' WHEN 1 THEN 'seen' ELSE 'empty' END AS status, '' AS code, '' AS message,
@@ -237,13 +238,14 @@ def make_journal(work: Path, count: int) -> dict[str, Any]:
                 "call": "sqs:ListQueues", "seen_at": seen + dt.timedelta(microseconds=number),
             }  # fmt: skip
             name = f"arn:aws:sqs:{region}:{account}:queue-{number:09}"
-            key = f"arn:aws:kms:{region}:{account}:key/{number % 37}"
+            custody: Any = "provider-managed" if number % 3 else "customer-managed"
+            key = "" if number % 3 else f"arn:aws:kms:{region}:{account}:key/{number % 37}"
             rows.add(
                 Store(**origin, store_id=name, name=f"queue-{number:09}", holds="messages"),
                 Placement(
                     **origin, store_id=name, role="primary", location_provider="aws", location=region, evidence="ctx"
                 ),
-                Key(**origin, store_id=name, custody="customer-managed", key_id=key, evidence="KmsMasterKeyId"),
+                Key(**origin, store_id=name, custody=custody, key_id=key, evidence="KmsMasterKeyId"),
                 Label(**origin, store_id=name, key="service", value="chat"),
             )
             if number % 3 == 0:
@@ -252,9 +254,14 @@ def make_journal(work: Path, count: int) -> dict[str, Any]:
                 )
         rows.add(
             Unit(
-                provider="aws", account=account, region=region, kind="aws.sqs.queue", status="seen", started_at=seen,
+                provider="aws",
+                account=account,
+                region=region,
+                kind="aws.sqs.queue",
+                status="seen",
+                started_at=seen,
                 finished_at=seen,
-            )  # fmt: skip
+            )
         )
         journal.append(f"{account} {region}", rows)
     journal.close()
@@ -320,7 +327,9 @@ def main() -> None:
                 continue
             run("make_snapshots", work, options.stores)
             for step in options.steps.split(","):
-                ours, *others = ({"part": part.__name__, **run(part.__name__, work, options.stores)} for part in STEPS[step])
+                ours, *others = (
+                    {"part": part.__name__, **run(part.__name__, work, options.stores)} for part in STEPS[step]
+                )
                 print(json.dumps(ours), flush=True)
                 for other in others:
                     ratios = {f"ours_{key}_ratio": round(ours[key] / other[key], 2) for key in ("wall_s", "memory_mb")}

@@ -56,7 +56,9 @@ def diff(before: Tables, after: Tables) -> list[Change]:
 
     connection = database()
     try:
-        return [change for table in TABLES if table in _IDENTITY for change in _of_table(connection, table, before, after)]
+        return [
+            change for table in TABLES if table in _IDENTITY for change in _of_table(connection, table, before, after)
+        ]
     finally:
         connection.close()
 
@@ -67,7 +69,8 @@ SELECT *, row_number() OVER (PARTITION BY {names} ORDER BY {all}) AS _nth
 FROM (SELECT {all} FROM {here} EXCEPT SELECT {all} FROM {there})
 """
 _CHANGES = """
-WITH pairs AS (SELECT g._nth AS went, c._nth AS came, {pair} FROM gone g FULL JOIN came c ON {g_is_c} AND g._nth = c._nth),
+WITH pairs AS (SELECT g._nth AS went, c._nth AS came, {pair}
+               FROM gone g FULL JOIN came c ON {g_is_c} AND g._nth = c._nth),
 said AS (SELECT 0 AS side, {all} FROM before r SEMI JOIN pairs p ON {r_is_p}
          UNION SELECT 1 AS side, {all} FROM after r SEMI JOIN pairs p ON {r_is_p}),
 many AS (SELECT DISTINCT {names} FROM said GROUP BY side, {names} HAVING count(*) > 1)

@@ -28,9 +28,9 @@ class Answer:
 
 
 def connect(snapshot: Snapshot, locate: Callable[[str, str], Location] | None = None) -> duckdb.DuckDBPyConnection:
-    """An in-memory database: a view of each of the snapshot's tables, and ``placed``; nothing else can be read or written.
+    """An in-memory database with a view of each of the snapshot's tables, and ``placed``.
 
-    The tables are read piece by piece when a statement asks for them.
+    Nothing else can be read or written. The tables are read piece by piece when a statement asks for them.
 
     ``placed`` has one row for each (placement, country), from the catalogue's ``locate``; a location that the
     catalogue does not know has country ``ZZ``.

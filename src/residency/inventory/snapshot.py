@@ -95,7 +95,9 @@ class Snapshot:
         for name, entry in self.manifest["files"].items():
             file, shown = self.place.file(name), f"{self.place.name}/{name}"
             if not file.is_file():
-                raise SnapshotError(f"{shown}: is missing; the snapshot is damaged, take it from a backup or sweep again")
+                raise SnapshotError(
+                    f"{shown}: is missing; the snapshot is damaged, take it from a backup or sweep again"
+                )
             if digest(file) != entry["sha256"]:
                 raise SnapshotError(f"{shown}: was changed after it was written; take it from a backup or sweep again")
 

@@ -27,7 +27,7 @@ _MEMORY = "1GB"
 
 
 def database(scratch: Path | None = None) -> duckdb.DuckDBPyConnection:
-    """An empty DuckDB in memory. Beyond a gigabyte it spills into ``scratch``; without one it never touches the disk."""
+    """An empty DuckDB in memory; beyond a gigabyte it spills into ``scratch``, and without one never to disk."""
     import duckdb
 
     connection = duckdb.connect(":memory:")

@@ -373,7 +373,7 @@ def from_arrow(table: str, data: pa.Table) -> Iterator[Any]:
     row, names = TABLES[table], data.schema.names
     known: dict[Any, Any] = {}
     for batch in data.to_batches(max_chunksize=65_536):
-        columns = []
+        columns: list[list[Any]] = []
         for column in batch.columns:
             if pa.types.is_list(column.type):
                 columns.append([tuple(value) for value in column.to_pylist()])
