@@ -56,7 +56,8 @@ SQL = {
         CASE WHEN i % 100 = 2 AND {{day}} = 2 THEN 'region-moved' ELSE 'region-' || (i % {REGIONS}) END AS location,
         '' AS target, 'ctx.region' AS evidence, '' AS note FROM ({STORES})""",
     "keys": f"""SELECT {ORIGIN}, CASE WHEN i % 100 = 3 AND {{day}} = 2 THEN 'none'
-        WHEN i % 3 = 0 THEN 'customer-managed' ELSE 'provider-managed' END AS custody, CASE WHEN i % 3 = 0 THEN 'arn:aws:kms:key/' || md5((i % 999)::VARCHAR)
+        WHEN i % 3 = 0 THEN 'customer-managed' ELSE 'provider-managed' END AS custody,
+        CASE WHEN i % 3 = 0 THEN 'arn:aws:kms:key/' || md5((i % 999)::VARCHAR)
         ELSE '' END AS key_id, 'region-' || (i % {REGIONS}) AS key_location, '' AS key_account, '' AS manager,
         '' AS manager_country, 'Attributes.KmsMasterKeyId' AS evidence FROM ({STORES})""",
     "grants": f"""SELECT {ORIGIN}, 'arn:aws:iam::' || (i % 50) || ':role/reader' AS principal,

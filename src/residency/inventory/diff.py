@@ -56,9 +56,8 @@ def diff(before: Tables, after: Tables) -> list[Change]:
 
     connection = database()
     try:
-        return [
-            change for table in TABLES if table in _IDENTITY for change in _of_table(connection, table, before, after)
-        ]
+        asked = [table for table in TABLES if table in _IDENTITY and before.count(table) + after.count(table)]
+        return [change for table in asked for change in _of_table(connection, table, before, after)]
     finally:
         connection.close()
 

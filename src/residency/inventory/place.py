@@ -138,14 +138,13 @@ class _Remote:
 
     def taken(self) -> bool:
         with self._errors("read"):
-            self._fs.invalidate_cache()
-            return bool(self._fs.exists(self._at(MANIFEST)))
+            return self._there(self._at(MANIFEST))
 
     def manifest(self) -> bytes | None:
         with self._errors("read"):
             try:
                 return bytes(self._fs.cat_file(self._at(MANIFEST)))
-            except (FileNotFoundError, KeyError):  # an archive says KeyError
+            except FileNotFoundError:
                 return None
 
     def file(self, name: str) -> Path:
@@ -158,7 +157,7 @@ class _Remote:
             with self._errors("read"):
                 try:
                     self._fs.get_file(self._at(name), str(part))
-                except (FileNotFoundError, KeyError):
+                except FileNotFoundError:
                     part.unlink(missing_ok=True)
                     return file
             part.rename(file)
@@ -175,15 +174,24 @@ class _Remote:
                 if name != MANIFEST:
                     self._put(part / name, self._at(name))
             content, path = (part / MANIFEST).read_bytes(), self._at(MANIFEST)
+            # where the service can refuse a second one itself, it is asked to
             alone = {"mode": "create"} if "mode" in inspect.signature(self._fs.pipe_file).parameters else {}
             try:
-                if not alone and self._fs.exists(path):
+                if self._there(path):
                     raise FileExistsError
                 self._fs.pipe_file(path, content, **alone)
             except FileExistsError:
                 raise SnapshotError(
                     f"{self.name}: another snapshot was written here meanwhile; name another folder and run again"
                 ) from None
+
+    def _there(self, path: str) -> bool:
+        self._fs.invalidate_cache()
+        try:
+            self._fs.info(path)  # exists() would take a refusal for a no
+        except FileNotFoundError:
+            return False
+        return True
 
     def _put(self, file: Path, path: str) -> None:
         try:

@@ -50,6 +50,10 @@ class Snapshot:
             raise SnapshotError(f"no table {table!r}; there are {', '.join(TABLES)}")
         return self.place.file(f"{table}.parquet")
 
+    def count(self, table: str) -> int:
+        """How many rows a table has."""
+        return int(self.manifest["files"][f"{table}.parquet"]["rows"])
+
     def attach(self, connection: duckdb.DuckDBPyConnection, table: str, name: str) -> None:
         """Make the table known to a database as ``name``; it is read when it is asked for, piece by piece."""
         from residency.inventory.staging import parquet
@@ -194,7 +198,8 @@ def open_snapshot(folder: Path | str, *, verify: bool = True) -> Snapshot:
     try:
         manifest = json.loads(content.decode("utf-8"))
         schema = manifest["schema"]
-        listed = {name for name, entry in manifest["files"].items() if isinstance(entry["sha256"], str)}
+        entries = manifest["files"].items()
+        listed = {name for name, entry in entries if isinstance(entry["sha256"], str) and entry["rows"] >= 0}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SnapshotError(f"{file}: is not readable ({error}); take it from a backup or sweep again") from None
     if schema != SCHEMA_VERSION:

@@ -268,6 +268,10 @@ class Rows:
     def __getitem__(self, name: str) -> list[Any]:
         return self.tables[name]
 
+    def count(self, table: str) -> int:
+        """How many rows a table has."""
+        return len(self.tables[table])
+
     def attach(self, connection: duckdb.DuckDBPyConnection, table: str, name: str) -> None:
         """Make one table known to a database."""
         connection.register(name, to_arrow(table, self.tables[table]))
@@ -282,6 +286,9 @@ class Rows:
 
 class Tables(Protocol):
     """An inventory by columns: rows in memory, or an opened snapshot of any size."""
+
+    def count(self, table: str) -> int:
+        """How many rows a table has."""
 
     def attach(self, connection: duckdb.DuckDBPyConnection, table: str, name: str) -> None:
         """Make one table known to a database as ``name``, in place of what had the name before."""
