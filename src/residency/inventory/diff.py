@@ -91,8 +91,12 @@ def _of_table(connection: Any, table: str, before: Tables, after: Tables) -> lis
         return " AND ".join(f'{left}."{name}" IS NOT DISTINCT FROM {right}."{name}"' for name in names)
 
     words = {"names": quoted(names), "all": quoted((*names, *values))}
+    differs = 0
     for made, here, there in (("gone", "before", "after"), ("came", "after", "before")):
         connection.execute(_ONLY_IN.format(made=made, here=here, there=there, **words))
+        differs += len(connection.execute(f"SELECT 1 FROM {made} LIMIT 1").fetchall())
+    if not differs:
+        return []
     sql = _CHANGES.format(
         first=f'"{names[0]}"',
         pair=", ".join(
