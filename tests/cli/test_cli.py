@@ -260,6 +260,8 @@ def test_snapshots_by_url(project: Path, run: Run) -> None:
     code, out, _ = run("diff", "snapshots/2026-10-31", "memory://cli/a", "--format", "json")
     assert code == 0
     assert {"added", "removed"} <= {row["change"] for row in json.loads(out)}
+    code, out, _ = run("diff", "memory://cli/a", "memory://cli/a")
+    assert (code, "0 changes" in out) == (0, True)
     period = ("--from", "2025-11-01", "--to", "2026-11-01")
     assert run("evaluate", "snapshots/2026-10-31", "memory://cli/a", *period)[0] == 0
     code, _, err = run("assess", "--snapshot", "ftp://me:hunter2@127.0.0.1:9/a")

@@ -271,6 +271,7 @@ def test_nor_by_what_the_file_system_says(says: str, bucket: type[Bucket]) -> No
         text = str(caught.value)
         assert "hunter2" not in text
         assert "else1" not in text
+        assert "\x07" not in text
         assert len(text.splitlines()) == 1
         assert caught.value.__suppress_context__
     assert "hunter2" not in repr(place_of("bucket://me:hunter2@b/a"))

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from residency.errors import ConfigError, ResidencyError, SnapshotError, StorageError
+from residency.escape import terminal
 
 __all__ = ["MANIFEST", "Place", "is_url", "place_of"]
 
@@ -251,7 +252,7 @@ def _reason(error: Exception, url: str) -> str:
         text = text.replace(secret, _HIDDEN)
     text = re.sub(r"(://)[^/\s]*@", rf"\1{_HIDDEN}@", text)
     text = re.sub(r"(://[^\s?]*)\?[^\s'\")]*", rf"\1?{_HIDDEN}", text)
-    return f"{type(error).__name__}: {' '.join(text.split())[:300]}".removesuffix(": ")
+    return f"{type(error).__name__}: {' '.join(terminal(text).split())[:300]}".removesuffix(": ")
 
 
 def _parts(url: str) -> Iterator[tuple[str, str, str, str]]:
