@@ -69,7 +69,7 @@ def read_config(file: Path, catalogues: Catalogues) -> Config:
 
 def snapshot_day(snapshot: Snapshot) -> dt.date:
     """The day a snapshot was finished, in UTC."""
-    finished = [sweep.finished_at for sweep in snapshot.rows()["sweeps"]]
+    finished = [sweep.finished_at for sweep in snapshot.rows("sweeps")["sweeps"]]
     return max(finished).date() if finished else dt.datetime.now(dt.UTC).date()
 
 

@@ -251,6 +251,26 @@ def test_diff_evaluate_whatif_and_report(project: Path, run: Run) -> None:
     assert "<!doctype html>" in (project / "report.html").read_text(encoding="utf-8").lower()
 
 
+def test_snapshots_by_url(project: Path, run: Run) -> None:
+    rows = worlds.rows(*_aws_store("tokyo", "ap-northeast-1"), *_aws_store("paris", "eu-west-3"))
+    write_snapshot("memory://cli/a", rows, {}, {})
+    code, out, _ = run("query", "SELECT count(*) AS n FROM stores", "--snapshot", "memory://cli/a", "--format", "json")
+    assert (code, json.loads(out)) == (0, [{"n": 2}])
+    assert run("assess", "--snapshot", "memory://cli/a")[0] == 0
+    code, out, _ = run("diff", "snapshots/2026-10-31", "memory://cli/a", "--format", "json")
+    assert code == 0
+    assert {"added", "removed"} <= {row["change"] for row in json.loads(out)}
+    code, out, _ = run("diff", "memory://cli/a", "memory://cli/a")
+    assert (code, "0 changes" in out) == (0, True)
+    period = ("--from", "2025-11-01", "--to", "2026-11-01")
+    assert run("evaluate", "snapshots/2026-10-31", "memory://cli/a", *period)[0] == 0
+    code, _, err = run("assess", "--snapshot", "ftp://me:hunter2@127.0.0.1:9/a")
+    assert code == 2
+    assert "ftp://***@127.0.0.1:9/a: cannot be read" in err
+    assert "hunter2" not in err
+    assert len(err.strip().splitlines()) == 1
+
+
 def test_init_writes_a_configuration_that_loads_and_never_overwrites(tmp_path: Path, run: Run) -> None:
     from residency.assess import load_catalogues, read_config
 

@@ -76,6 +76,19 @@ def test_completeness_on_demand_exits_3_with_the_list(
     assert (project / "here" / "manifest.json").is_file()
 
 
+def test_a_snapshot_at_a_url(project: Path, stand_in: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = _run(capsys, "sweep", "--out", "memory://swept/first")
+    assert code == 0, err
+    assert out.startswith("memory://swept/first: ")
+    assert not (project / ".residency-journal.jsonl").exists()
+    sql = "SELECT count(*) AS n FROM stores WHERE kind = 'aws.s3.bucket'"
+    code, out, _ = _run(capsys, "query", sql, "--snapshot", "memory://swept/first", "--format", "json")
+    assert json.loads(out) == [{"n": 1}]
+    code, _, err = _run(capsys, "sweep", "--out", "memory://swept/first")
+    assert code == 2
+    assert "never changed" in err
+
+
 def test_a_snapshot_is_never_overwritten(project: Path, stand_in: Any, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "here").mkdir()
     stand_in.forget_calls()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,8 +11,8 @@ from residency.cli.output import Format, emit, line
 
 
 def diff(
-    before: Annotated[Path, typer.Argument(help="The older snapshot folder.")],
-    after: Annotated[Path, typer.Argument(help="The newer snapshot folder.")],
+    before: Annotated[str, typer.Argument(help="The older snapshot, a folder or URL.")],
+    after: Annotated[str, typer.Argument(help="The newer snapshot, a folder or URL.")],
     form: FormatOption = Format.table,
 ) -> None:
     """List stores, placements, keys, grants, contractors and gaps that came, went or changed.
@@ -23,7 +22,7 @@ def diff(
     from residency.inventory.diff import diff as compare
     from residency.inventory.snapshot import open_snapshot
 
-    changes = compare(open_snapshot(before).rows(), open_snapshot(after).rows())
+    changes = compare(open_snapshot(before), open_snapshot(after))
     rows = [
         {
             "change": item.change,

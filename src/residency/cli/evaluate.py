@@ -13,8 +13,8 @@ from residency.errors import InputError
 
 
 def evaluate(
-    before: Annotated[Path, typer.Argument(help="Snapshot from the start of the year.")],
-    after: Annotated[Path, typer.Argument(help="Snapshot from its end.")],
+    before: Annotated[str, typer.Argument(help="Snapshot from the start of the year, a folder or URL.")],
+    after: Annotated[str, typer.Argument(help="Snapshot from its end, a folder or URL.")],
     config: ConfigFile = Path("residency.yaml"),
     start: Annotated[
         str | None, typer.Option("--from", help="First day; the first snapshot's day when left out.")

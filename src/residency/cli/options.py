@@ -24,7 +24,7 @@ DataFolder = Annotated[
     Path | None, typer.Option("--data", help="Folder whose jurisdictions/ and providers/ overlay ours.")
 ]
 SnapshotFolder = Annotated[
-    Path | None, typer.Option("--snapshot", "-s", help="Snapshot folder; the newest when left out.")
+    str | None, typer.Option("--snapshot", "-s", help="Snapshot folder or URL; the newest when left out.")
 ]
 AsOf = Annotated[
     str | None, typer.Option("--as-of", help="Day to compute for, YYYY-MM-DD; the snapshot's day when left out.")
@@ -41,8 +41,8 @@ def day(text: str | None, otherwise: dt.date | None = None) -> dt.date:
     return otherwise or dt.datetime.now(dt.UTC).date()
 
 
-def find_snapshot(named: Path | None, config: Path) -> Path:
-    """The named snapshot, or the newest one beside residency.yaml.
+def find_snapshot(named: str | None, config: Path) -> Path | str:
+    """The named snapshot, a folder or a URL, or the newest one beside residency.yaml.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def find_snapshot(named: Path | None, config: Path) -> Path:
 
 
 def load_inputs(
-    config_file: Path, data: Path | None, snapshot: Path | None, as_of: str | None
+    config_file: Path, data: Path | None, snapshot: str | None, as_of: str | None
 ) -> tuple[Inputs, Config, Catalogues]:
     """Everything a computing command needs.
 

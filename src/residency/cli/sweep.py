@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 def sweep(
     config: ConfigFile = Path("residency.yaml"),
     data: DataFolder = None,
-    out: Annotated[Path | None, typer.Option(help="Snapshot folder to write; snapshots/<time> when left out.")] = None,
+    out: Annotated[
+        str | None, typer.Option(help="Snapshot folder or URL to write; snapshots/<time> when left out.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="How many calls run at the same time.")] = 16,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler whose workers ask, such as tcp://host:8786.")
@@ -43,8 +45,8 @@ def sweep(
     from residency.collect.engine import preview
     from residency.collect.run import collect, crew_for, drivers_for, scope_of
     from residency.collect.spec import load_kinds
-    from residency.errors import SnapshotError
-    from residency.inventory.snapshot import write_snapshot
+    from residency.inventory.place import place_of
+    from residency.inventory.snapshot import refuse_taken, write_snapshot
 
     catalogues = load_catalogues(data)
     settings = read_config(config, catalogues)
@@ -55,8 +57,8 @@ def sweep(
         return
     base = config.resolve().parent
     target = out or base / SNAPSHOTS / f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H%M%SZ}"
-    if target.exists():
-        raise SnapshotError(f"{target}: exists already and snapshots are never changed; name another folder")
+    place = place_of(target)
+    refuse_taken(place)  # now, and not after hours
     journal = base / ".residency-journal.jsonl"
     with progress_bar("sweep") as tell:
         rows = collect(
@@ -72,7 +74,7 @@ def sweep(
         )
     write_snapshot(target, rows, scope_of(settings), versions(rows))
     journal.unlink(missing_ok=True)
-    summary(rows, target)
+    summary(rows, place.name)
     if require_complete and rows["gaps"]:
         raise IncompleteError("not everything was seen:\n" + "\n".join(f"  {text}" for text in gap_lines(rows)))
 
@@ -83,7 +85,7 @@ def versions(rows: Rows) -> dict[str, str]:
     return {"residency": sweeps[-1].tool_version, "catalogue": sweeps[-1].catalogue} if sweeps else {}
 
 
-def summary(rows: Rows, target: Path) -> None:
+def summary(rows: Rows, target: Path | str) -> None:
     """Print what was found and what could not be seen."""
     from residency.inventory.coverage import coverage
 

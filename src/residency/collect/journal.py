@@ -68,12 +68,13 @@ class Journal:
         self.done.add(job)
 
     def replay(self) -> Iterator[tuple[str, Rows]]:
-        """Finished jobs with their rows, in the order they finished."""
+        """Finished jobs with their rows, in the order they finished; equal texts of all rows are one object."""
+        known: dict[str, str] = {}
         for _, entry in self._entries():
             if "job" in entry:
                 rows = Rows()
                 for table, found in entry["rows"].items():
-                    rows.tables[table].extend(row_from(table, values) for values in found)
+                    rows.tables[table].extend(row_from(table, values, known) for values in found)
                 yield entry["job"], rows
 
     def close(self) -> None:

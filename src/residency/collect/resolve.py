@@ -6,7 +6,7 @@ Pure, and linear in the rows: three indexes, one pass over each table.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -54,13 +54,14 @@ def _homes(placements: Iterable[Placement]) -> dict[str, Placement]:
     return homes
 
 
-def _places(placements: Iterable[Placement], homes: dict[str, Placement]) -> dict[str, list[Placement]]:
-    """Every place a store's own content lies at: all of its primary places, or else its home alone."""
+def _places(placements: Sequence[Placement], homes: dict[str, Placement]) -> dict[str, list[Placement]]:
+    """Every place a copied-to store's own content lies at: all of its primary places, or else its home alone."""
+    targets = {item.target for item in placements if item.target}
     places: dict[str, list[Placement]] = {}
     for item in placements:
-        if item.role == "primary" and not item.target and item.location:
+        if item.store_id in targets and item.role == "primary" and not item.target and item.location:
             places.setdefault(item.store_id, []).append(item)
-    return {store: places.get(store, [home]) for store, home in homes.items()}
+    return {store: places.get(store, [homes[store]]) for store in targets if store in homes}
 
 
 def _rank(item: Placement) -> tuple[bool, bool, str, str]:
@@ -114,12 +115,16 @@ def _place_of(item: Placement) -> tuple[str, str, str, str, str]:
 
 
 def _keys(rows: Rows, homes: dict[str, Placement], gaps: list[Gap]) -> Iterator[Key]:
-    # sorted, so that of two rows for one key or alias the same one wins whatever the order of collection
-    own = {item.store_id: item for item in sorted(rows["keys"], key=_certainty, reverse=True)}
+    # of two rows for one key or alias the same one wins whatever the order of collection
+    own: dict[str, Key] = {}
+    for item in rows["keys"]:
+        known = own.get(item.store_id)
+        if known is None or _certainty(item) <= _certainty(known):
+            own[item.store_id] = item
+    aliases = [store for store in rows["stores"] if store.name.startswith("alias/") and store.store_id in own]
     by_alias = {
         (store.provider, store.account, store.region, store.name): store.store_id
-        for store in sorted(rows["stores"], key=lambda store: store.store_id)
-        if store.store_id in own and store.name.startswith("alias/")
+        for store in sorted(aliases, key=lambda store: store.store_id)
     }
     for item in rows["keys"]:
         yield _key(item, own, by_alias, homes, gaps)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from residency.inventory.tables import Gap, Unit
+from residency.inventory.tables import Gap, Tables, Unit
 from residency.model import COMPLETE_STATUSES, UNIT_STATUSES
 
-__all__ = ["Coverage", "CoverageRow", "coverage"]
+__all__ = ["Coverage", "CoverageRow", "coverage", "coverage_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,31 @@ class Coverage:
 
 def coverage(units: Iterable[Unit], gaps: Iterable[Gap]) -> Coverage:
     """Count units by status and gaps by cause."""
+    counts = Counter((unit.provider, unit.account, unit.kind, unit.status) for unit in units)
+    return _coverage(((*key, count) for key, count in counts.items()), Counter(gap.cause for gap in gaps))
+
+
+def coverage_of(inventory: Tables) -> Coverage:
+    """The same for a snapshot of any size: only its counts are made into rows."""
+    from residency.inventory.staging import database
+
+    connection = database()
+    try:
+        for table in ("units", "gaps"):
+            inventory.attach(connection, table, table)
+        units = connection.execute("SELECT provider, account, kind, status, count(*) FROM units GROUP BY ALL")
+        counts = units.fetchall()
+        return _coverage(counts, dict(connection.execute("SELECT cause, count(*) FROM gaps GROUP BY ALL").fetchall()))
+    finally:
+        connection.close()
+
+
+def _coverage(units: Iterable[tuple[str, str, str, str, int]], causes: Mapping[str, int]) -> Coverage:
     table: dict[tuple[str, str, str], Counter[str]] = {}
     total: Counter[str] = Counter()
-    for unit in units:
-        table.setdefault((unit.provider, unit.account, unit.kind), Counter())[unit.status] += 1
-        total[unit.status] += 1
-    causes = Counter(gap.cause for gap in gaps)
+    for provider, account, kind, status, count in units:
+        table.setdefault((provider, account, kind), Counter())[status] += count
+        total[status] += count
 
     def ordered(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
         return tuple((status, counts[status]) for status in UNIT_STATUSES if counts[status])

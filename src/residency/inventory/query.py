@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from residency.errors import InputError
 from residency.inventory.snapshot import Snapshot
+from residency.inventory.staging import database
 from residency.inventory.tables import TABLES
 
 if TYPE_CHECKING:
@@ -27,19 +28,17 @@ class Answer:
 
 
 def connect(snapshot: Snapshot, locate: Callable[[str, str], Location] | None = None) -> duckdb.DuckDBPyConnection:
-    """An in-memory database: a table for each of the snapshot, and ``placed``; nothing else can be read or written.
+    """An in-memory database with a view of each of the snapshot's tables, and ``placed``.
+
+    Nothing else can be read or written. The tables are read piece by piece when a statement asks for them.
 
     ``placed`` has one row for each (placement, country), from the catalogue's ``locate``; a location that the
     catalogue does not know has country ``ZZ``.
     """
-    import duckdb
-
-    connection = duckdb.connect(":memory:")
+    connection = database()
     for name in TABLES:
-        # read by name, not by glob: a folder may be called "a[1]"
-        connection.register("_reading", snapshot.table(name))
-        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM _reading")
-        connection.unregister("_reading")
+        # read through Arrow, so that SQL itself needs no access to files
+        connection.register(name, snapshot.dataset(name))
     connection.execute("CREATE TABLE places (location_provider VARCHAR, location VARCHAR, countries VARCHAR[])")
     names = connection.execute("SELECT DISTINCT location_provider, location FROM placements").fetchall()
     found = [(provider, name, sorted(locate(provider, name).countries)) for provider, name in names] if locate else []
@@ -49,7 +48,6 @@ def connect(snapshot: Snapshot, locate: Callable[[str, str], Location] | None = 
         "CREATE VIEW placed AS SELECT p.*, unnest(coalesce(c.countries, ['ZZ'])) AS country FROM placements p "
         "LEFT JOIN places c USING (location_provider, location)"
     )
-    connection.execute("SET temp_directory = ''")  # nothing is spilled beside the caller's files
     connection.execute("SET python_enable_replacements = false")  # nor are variables of the caller tables
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

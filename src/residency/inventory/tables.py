@@ -12,13 +12,14 @@ import datetime as dt
 import functools
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from residency.model import AccessMode, Cause, Custody, External, PrincipalKind, Role, UnitStatus, Verdict
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 __all__ = [
@@ -35,8 +36,10 @@ __all__ = [
     "Rows",
     "Store",
     "Sweep",
+    "Tables",
     "Unit",
     "arrow_schema",
+    "from_arrow",
     "to_arrow",
 ]
 
@@ -268,13 +271,35 @@ class Rows:
     def __getitem__(self, name: str) -> list[Any]:
         return self.tables[name]
 
+    def count(self, table: str) -> int:
+        """How many rows a table has."""
+        return len(self.tables[table])
+
+    def attach(self, connection: duckdb.DuckDBPyConnection, table: str, name: str) -> None:
+        """Make one table known to a database."""
+        connection.register(name, to_arrow(table, self.tables[table]))
+
     def sorted(self) -> Rows:
-        """The same rows without duplicates, in an order that depends on their content alone."""
+        """The same rows without duplicates, in the order of a snapshot: by the fields from left to right.
+
+        Texts go by code point, times and numbers by value, and what is missing before what is there.
+        """
         return Rows({name: sorted(dict.fromkeys(rows), key=_sort_key) for name, rows in self.tables.items()})
 
 
-def _sort_key(row: Any) -> tuple[str, ...]:
-    return tuple(str(getattr(row, item.name)) for item in dataclasses.fields(row))
+class Tables(Protocol):
+    """An inventory by columns: rows in memory, or an opened snapshot of any size."""
+
+    def count(self, table: str) -> int:
+        """How many rows a table has."""
+
+    def attach(self, connection: duckdb.DuckDBPyConnection, table: str, name: str) -> None:
+        """Make one table known to a database as ``name``, in place of what had the name before."""
+
+
+def _sort_key(row: Any) -> tuple[Any, ...]:
+    values = [getattr(row, item.name) for item in dataclasses.fields(row)]
+    return tuple((value is not None, value) for value in values)
 
 
 def as_dict(row: Row) -> dict[str, Any]:
@@ -282,10 +307,14 @@ def as_dict(row: Row) -> dict[str, Any]:
     return {item.name: getattr(row, item.name) for item in dataclasses.fields(row)}
 
 
-def row_from(table: str, values: Mapping[str, Any]) -> Any:
-    """The row a journal or Parquet file stored; lists become tuples and ISO texts become days and times again."""
+def row_from(table: str, values: Mapping[str, Any], known: dict[str, str] | None = None) -> Any:
+    """The row a journal stored; lists become tuples and ISO texts become days and times again.
+
+    ``known`` holds texts seen before: equal texts of many rows are kept once.
+    """
     row, hints = TABLES[table], _hints(table)
-    return row(**{name: _restore(hints[name], value) for name, value in values.items()})
+    texts = {} if known is None else known
+    return row(**{name: _restore(hints[name], value, texts) for name, value in values.items()})
 
 
 @functools.cache
@@ -293,19 +322,22 @@ def _hints(table: str) -> Mapping[str, Any]:
     return typing.get_type_hints(TABLES[table])
 
 
-def _restore(hint: Any, value: Any) -> Any:
-    if value is None:
-        return None
-    if typing.get_origin(hint) is tuple:
-        return tuple(value)
+def _restore(hint: Any, value: Any, texts: dict[str, str]) -> Any:
     if isinstance(value, str):
         if hint is dt.datetime:
-            return dt.datetime.fromisoformat(value)
+            return _moment(value)
         if hint == dt.date | None:
             return dt.date.fromisoformat(value)
-    return value
+        return texts.setdefault(value, value)
+    return tuple(value) if isinstance(value, list) else value
 
 
+@functools.lru_cache(maxsize=65_536)
+def _moment(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text)
+
+
+@functools.cache
 def arrow_schema(table: str) -> pa.Schema:
     """The Parquet schema of a table, derived from its row class."""
     import pyarrow as pa
@@ -340,10 +372,24 @@ def to_arrow(table: str, rows: Iterable[Row]) -> pa.Table:
     """Rows as an Arrow table with the table's schema."""
     import pyarrow as pa
 
-    schema = arrow_schema(table)
-    columns: dict[str, list[Any]] = {name: [] for name in schema.names}
-    for row in rows:
-        for name in schema.names:
-            value = getattr(row, name)
-            columns[name].append(list(value) if isinstance(value, tuple) else value)
-    return pa.Table.from_pydict(columns, schema=schema)
+    schema, items = arrow_schema(table), list(rows)
+    return pa.table([pa.array([getattr(row, f.name) for row in items], f.type) for f in schema], schema=schema)
+
+
+def from_arrow(table: str, data: pa.Table) -> Iterator[Any]:
+    """The rows of an Arrow table; equal values of many rows are one object."""
+    import pyarrow as pa
+
+    row, names = TABLES[table], data.schema.names
+    known: dict[Any, Any] = {}
+    for batch in data.to_batches(max_chunksize=65_536):
+        columns: list[list[Any]] = []
+        for column in batch.columns:
+            if pa.types.is_list(column.type):
+                columns.append([tuple(value) for value in column.to_pylist()])
+                continue
+            coded = column.dictionary_encode()
+            words = [known.setdefault(word, word) for word in coded.dictionary.to_pylist()]
+            columns.append([None if code is None else words[code] for code in coded.indices.to_pylist()])
+        for values in zip(*columns, strict=True):
+            yield row(**dict(zip(names, values, strict=True)))
