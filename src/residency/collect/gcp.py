@@ -36,6 +36,7 @@ __all__ = [
     "GcpDriver",
     "Project",
     "Tree",
+    "asks_service",
     "gcp_clients",
     "read_assets",
     "trouble_of",
@@ -54,6 +55,9 @@ DISCOVERY = (
     "resourcemanager.projects.list",
 )
 """Permissions planning needs beside those of the kinds."""
+_MANAGER = "//cloudresourcemanager.googleapis.com/"
+_PROJECT_TYPE = "cloudresourcemanager.googleapis.com/Project"
+_ABOVE = ("cloudresourcemanager.googleapis.com/Folder", "cloudresourcemanager.googleapis.com/Organization")
 _TOO_LONG = 414
 """HTTP status of an address that names more types than the server takes."""
 _READ_ONLY = "https://www.googleapis.com/auth/cloud-platform.read-only"
@@ -62,7 +66,9 @@ _KEY = re.compile(
 )
 _PLACE = re.compile(r"/(?:locations|zones|regions)/([^/]+)(?:/|\Z)")
 _URL = re.compile(r"https?://(?:www\.)?(?P<host>[^/]+)/(?:(?P<service>[a-z]+)/)?[^/]*?/?(?P<path>projects/.+)")
+_WORDS = re.compile(r"\{(\w+)\}")
 _CALLED = re.compile(r"\A(?:GET|POST) \S+: ")
+_UNREACHED = ("unreachable", "unreachables", "missingZones", "failedLocation")
 _PERIMETER = ("SECURITY_POLICY_VIOLATED", "vpcServiceControlsUniqueIdentifier", "VPC_SERVICE_CONTROLS")
 _CONSTRAINT = ("RESOURCE_USAGE_RESTRICTION_VIOLATED", "constraints/", "organization policy")
 
@@ -258,14 +264,16 @@ class GcpDriver:
         units: list[Unit] = []
         open_ = [project for project in tree.projects if project.state == "ACTIVE"]
         whole = self.whole and not self.wanted
+        single = sum(not kind.list_.asset_type for kind in self.kinds.values())
         for organisation in tree.organisations if whole else ():
             accounts = [organisation, *(item.id for item in open_ if item.organisation == organisation)]
             keys = tuple(sorted(key for account in accounts for key in self._keys(account)))
-            jobs.append(Job(f"{PROVIDER}/{organisation}", keys, estimated_calls=3))
+            estimated = 3 + single * (len(accounts) - 1)
+            jobs.append(Job(f"{PROVIDER}/{organisation}", keys, estimated_calls=estimated))
         covered = set(tree.organisations) if whole else set()
         for project in open_:
             if project.organisation not in covered:
-                jobs.append(Job(f"{PROVIDER}/projects/{project.id}", tuple(self._keys(project.id)), estimated_calls=3))
+                jobs.append(Job(f"{PROVIDER}/projects/{project.id}", tuple(self._keys(project.id)), 3 + single))
         closed = [
             (
                 project.id,
@@ -315,11 +323,12 @@ class GcpDriver:
                 if _account(asset, owner, set(accounts), place) == key.account
             ]
             call = f"cloudasset.ListAssets {place} {asset_type}"
-            if trouble is not None and trouble.hides and not mine and kind.list_.path and key.account != place:
+            own = asks_service(kind) and key.account != place
+            if own and (not asset_type or (trouble is not None and trouble.hides and not mine)):
                 more, trouble, count = self._ask_service(kind, key.account, trouble)
                 mine, calls = [*mine, *more], calls + count
-                if more:
-                    call = f"{kind.list_.path.split('?')[0]} {key.account}"
+                if more or not asset_type:
+                    call = f"{(kind.list_.path or '').split('?')[0]} {key.account}"
             part, count = self._stores(kind, key, mine, call, scope, started)
             rows.extend(part)
             rows.add(*listing_gaps(key, trouble, call, started))
@@ -349,6 +358,7 @@ class GcpDriver:
             policies = self._list(place, some, content)
             found.calls += policies.calls
             _merge(found, policies, into)
+        _inherit(found)
         return found
 
     def _list(self, place: str, types: Sequence[str], content: str) -> _Inventory:
@@ -380,23 +390,26 @@ class GcpDriver:
         return found
 
     def _ask_service(
-        self, kind: Kind, account: str, before: Trouble
+        self, kind: Kind, account: str, before: Trouble | None
     ) -> tuple[list[dict[str, Any]], Trouble | None, int]:
-        """The service's own list, where the inventory refused; its policies stay unknown."""
+        """The service's own list, where the inventory refused or does not know the kind; its policies stay unknown."""
         host, _, path = (kind.list_.path or "").replace("{project}", account).partition("/")
         url, _, query = f"/{path}".partition("?")
         parameters = dict(parse_qsl(query))
         found: list[dict[str, Any]] = []
+        short: Trouble | None = None
         calls = 0
-        note = Failure(before.cause, before.message, "cloudasset.ListAssets IAM_POLICY", ("grants",))
+        failed = {}
+        if before is not None:
+            failed["iam"] = Failure(before.cause, before.message, "cloudasset.ListAssets IAM_POLICY", ("grants",))
         with boundary() as caught:
             while True:
                 calls += 1
                 body = self._get(host, url, parameters)
-                found += [{**asset, "_failed": {"iam": note}} for asset in wrap(kind, body, account)]
+                found += [{**asset, "_failed": failed} for asset in wrap(kind, body, account)]
+                short = short or _short(body)
                 token = body.get("nextPageToken") if isinstance(body, dict) else None
                 if not token:
-                    short = _short(body)
                     return found, short, calls
                 parameters = {**parameters, "pageToken": token}
         if caught.error is None:
@@ -533,14 +546,28 @@ class _Walk:
             self.refused.append((place, note, f"cloudresourcemanager.{operation}"))
 
 
-def wrap(kind: Kind, body: Any, account: str = "") -> list[dict[str, Any]]:
-    """Items of a service's own list in the inventory's form, so that one set of rules reads both."""
+def asks_service(kind: Kind) -> bool:
+    """Whether the service's own list answers for all places of a project at once, so that a sweep may ask it."""
+    return _WORDS.findall(kind.list_.path or "") == ["project"]
+
+
+def wrap(kind: Kind, body: Any, account: str = "", parent: str = "", location: str = "") -> list[dict[str, Any]]:
+    """Items of a service's own list in the inventory's form, so that one set of rules reads both.
+
+    Parameters
+    ----------
+    kind, body
+        Whose list it is, and the answer.
+    account, parent, location
+        What the address said: the project, the place the list belongs to (``folders/1``), the location.
+    """
     found = search(kind.list_.items or "@", body)
     items = found if isinstance(found, list) else [found] if isinstance(found, dict) else []
     naming = str(kind.list_.args.get("name", "@name")).removeprefix("@")
+    context = {"account": account, "parent": parent or f"projects/{account}", "location": location}
     wrapped: list[dict[str, Any]] = []
     for item in items:
-        name = search(naming, {**item, "ctx": {"account": account}}) if isinstance(item, dict) else None
+        name = search(naming, {**item, "ctx": context}) if isinstance(item, dict) else None
         name = name if isinstance(name, str) else ""
         place = _PLACE.search(name)
         wrapped.append(
@@ -550,7 +577,7 @@ def wrap(kind: Kind, body: Any, account: str = "") -> list[dict[str, Any]]:
                 "ancestors": [],
                 "resource": {
                     "data": item,
-                    "location": place.group(1) if place else "",
+                    "location": place.group(1) if place else location,
                     "parent": name.rsplit("/", 2)[0] if name.count("/") > 4 else "",
                 },
             }
@@ -604,6 +631,21 @@ def _merge(found: _Inventory, policies: _Inventory, into: str) -> None:
         found.assets.setdefault(asset["assetType"], []).append(asset)
 
 
+def _inherit(found: _Inventory) -> None:
+    """Give each project the bindings of the places above it: they reach whatever is in it."""
+    places = {asset["name"].removeprefix(_MANAGER): asset for kind in _ABOVE for asset in found.assets.get(kind, ())}
+    for asset in found.assets.get(_PROJECT_TYPE, ()):
+        names = [name for name in _ancestors(asset) if not name.startswith("projects/")]
+        above = {name: places.get(name, {}) for name in names}
+        policies = [place.get("iam") or {} for place in above.values()]
+        asset["above"] = [binding for policy in policies for binding in policy.get("bindings") or ()]
+        unseen = [name for name, place in above.items() if not place or "iam" in place.get("_failed", {})]
+        if unseen:
+            message = f"who may reach it through {', '.join(unseen)} was not seen"
+            note = Failure("skipped", message, "cloudasset.ListAssets IAM_POLICY", ("grants",))
+            asset.setdefault("_failed", {})["above"] = note
+
+
 def _asks(call: Call, content: str) -> bool:
     return call.service == INVENTORY and call.args.get("contentType") == content
 
@@ -633,12 +675,14 @@ def _foreign(asset: Mapping[str, Any], key: UnitKey) -> str:
 
 
 def _short(body: Any) -> Trouble | None:
-    """Places a list over all locations could not reach."""
-    unreachable = body.get("unreachable") if isinstance(body, dict) else None
+    """Places a list over all locations could not reach (services say so under four names)."""
     if not isinstance(body, dict):
         return Trouble("failed", "malformed", f"no usable answer: {str(body)[:80]!r} is not an object")
-    if unreachable:
-        places = ", ".join(str(item) for item in unreachable)[:300]
+    missed = [place for name in _UNREACHED for place in body.get(name) or ()]
+    scopes = body["items"].items() if isinstance(body.get("items"), dict) else ()
+    missed += [name for name, scope in scopes if (scope.get("warning") or {}).get("code") == "UNREACHABLE"]
+    if missed:
+        places = ", ".join(str(item) for item in missed)[:300]
         return Trouble("failed", "unreachable", f"the service could not reach: {places}")
     return None
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from residency.collect.plan import UnitKey
 from residency.inventory.tables import Gap, Key, Placement, Rows, Unit
 from residency.model import COMPLETE_STATUSES, Cause, UnitStatus
 from residency.providers import Providers
 
-__all__ = ["Trouble", "fold", "listing_gaps", "pair_in", "read_rows", "unit_of"]
+__all__ = ["Trouble", "fold", "listing_gaps", "pair_in", "read_rows", "unit_of", "unread_gaps"]
 
 _CAUSES: dict[str, Cause] = {"denied": "denied", "throttled": "throttled", "skipped": "skipped"}
 
@@ -119,3 +120,10 @@ def listing_gaps(key: UnitKey, trouble: Trouble | None, call: str, seen_at: dt.d
             cause=trouble.cause,
             message=trouble.message,
         )
+
+
+def unread_gaps(unread: Mapping[str, int], origin: Mapping[str, Any]) -> Iterable[Gap]:
+    """A gap for each sort of recorded answers that no kind reads: what they hold was not judged."""
+    for what, count in sorted(unread.items()):
+        message = f"{count} recorded answer{'s' if count > 1 else ''} that no kind reads: {what}"
+        yield Gap(**origin, kind="", call="import", field="listing", cause="unsupported", message=message[:500])
