@@ -120,6 +120,10 @@ def places(rows: Rows, end: str) -> set[tuple[str, str, str]]:
             "namespaces/events",
             {("primary", "japaneast", ""), ("replica", "japanwest", ""), ("metadata", "", "eventsfar")},
         ),
+        (
+            "namespaces/bus",
+            {("primary", "japaneast", ""), ("replica", "koreacentral", ""), ("metadata", "", "busfar")},
+        ),
         ("accounts/ai", {("primary", "japaneast", ""), ("processing", "global", ""), ("processing", "", "")}),
         ("accounts/translate", {("primary", "global", "")}),
         ("factories/pipes", {("metadata", "eastus", "")}),
@@ -494,7 +498,7 @@ def fixtures() -> AzureAnswers:
 
 NOT_REACHABLE = {
     # what an unknown place is read from: absent by its own condition, and tested above
-    "azure.documentdb.account": {"properties.locations", "properties", "properties.backupPolicy", "!(properties)"},
+    "azure.documentdb.account": {"properties.locations", "properties", "!(properties)"},
     "azure.dataprotection.backup_vault": {"properties.storageSettings"},
     "azure.cognitiveservices.account": {"properties.dataZone"},
     # nothing that Azure answers says where a directory lies
@@ -591,6 +595,28 @@ def test_recorded_places(name: str, kind: str, expected: set[tuple[str, str]]) -
         assert found >= expected
     else:
         assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "copies"),
+    [
+        ({"type": "Periodic", "periodicModeProperties": {"backupStorageRedundancy": "Geo"}}, {"japanwest"}),
+        ({"type": "Periodic", "periodicModeProperties": {"backupStorageRedundancy": "Local"}}, set()),
+        ({"type": "Periodic", "periodicModeProperties": {"backupIntervalInMinutes": 240}}, {""}),
+        ({"type": "Continuous", "continuousModeProperties": {"tier": "Continuous7Days"}}, set()),
+        (None, {""}),
+    ],
+)
+def test_backups_of_cosmos_db(policy: Any, copies: set[str]) -> None:
+    row = {
+        "id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.DocumentDB/databaseAccounts/a",
+        "location": "West US",
+        "properties": {"locations": [{"locationName": "Japan East", "failoverPriority": 0}], "backupPolicy": policy},
+    }
+    found = AzureAnswers()
+    found.take("", [row])
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    assert {item.location for item in rows["placements"] if item.role == "backup"} == copies
 
 
 def test_recorded_storage_copies() -> None:
