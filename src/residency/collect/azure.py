@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from residency.collect.boundary import Caught, boundary
 from residency.collect.grants import Scope
 from residency.collect.mapping import Asked, Failure, Record, map_record, search
-from residency.collect.places import Trouble, listing_gaps, pair_in, read_rows, unit_of
+from residency.collect.places import Trouble, listing_gaps, origin_of, pair_in, place_gap, read_rows, unit_of
 from residency.collect.plan import Job, Plan, UnitKey
 from residency.collect.spec import Call, Kind
 from residency.errors import CredentialsError
@@ -258,7 +258,7 @@ class AzureDriver:
             else:
                 jobs.append(Job(f"{PROVIDER}/{item.id}", tuple(self._keys(item.id)), estimated_calls=calls))
         for account, trouble, call in refused:
-            gaps.append(_gap(account, "*", call, moment, "scope", trouble.cause, trouble.message))
+            gaps.append(place_gap(PROVIDER, account, "*", call, moment, trouble, "scope"))
             units += [unit_of(key, 0, trouble, 0, moment, moment) for key in self._keys(account)]
         return Plan(tuple(sorted(jobs)), tuple(gaps), tuple(units), estate.notes)
 
@@ -559,7 +559,7 @@ def map_resource(kind: Kind, record: Record, asked: Asked) -> Rows:
     store = rows["stores"][0] if rows["stores"] else None
     if store is None:
         return rows
-    origin = {name: getattr(store, name) for name in ("provider", "account", "region", "kind", "call", "seen_at")}
+    origin = origin_of(store)
     if _reads_properties(kind) and not record.data.get("properties") and "" not in record.failed:
         message = "the row was cut short: it has no properties, so copies and keys are not known"
         for field_ in ("placement", "key", "grants") if kind.hook else ("placement", "key"):
@@ -696,17 +696,3 @@ def detail_path(call: Call, data: Mapping[str, Any]) -> str | None:
 
 def _has_urls(rows: Rows) -> bool:
     return any(item.key_id.startswith("https://") for item in rows["keys"])
-
-
-def _gap(account: str, kind: str, call: str, moment: dt.datetime, field_: str, cause: Any, message: str) -> Gap:
-    return Gap(
-        provider=PROVIDER,
-        account=account,
-        region=REGION,
-        kind=kind,
-        call=call,
-        seen_at=moment,
-        field=field_,
-        cause=cause,
-        message=message,
-    )

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl
 from residency.collect.boundary import boundary
 from residency.collect.grants import Scope
 from residency.collect.mapping import Asked, Failure, Record, map_record, search
-from residency.collect.places import Trouble, listing_gaps, pair_in, read_rows, unit_of
+from residency.collect.places import Trouble, listing_gaps, pair_in, place_gap, read_rows, unit_of
 from residency.collect.plan import Job, Plan, UnitKey
 from residency.collect.spec import Call, Kind
 from residency.errors import CredentialsError
@@ -287,7 +287,7 @@ class GcpDriver:
         ]
         asked = {key.account for job in jobs for key in job.units}
         for account, trouble, call in (*tree.refused, *closed):
-            gaps.append(_gap(account, "*", call, moment, "scope", trouble))
+            gaps.append(place_gap(PROVIDER, account, "*", call, moment, trouble, "scope"))
             if account not in asked:  # one row for every unit, however often its place refused
                 asked.add(account)
                 units += [unit_of(key, 0, trouble, 0, moment, moment) for key in self._keys(account)]
@@ -685,20 +685,6 @@ def _short(body: Any) -> Trouble | None:
         places = ", ".join(str(item) for item in missed)[:300]
         return Trouble("failed", "unreachable", f"the service could not reach: {places}")
     return None
-
-
-def _gap(account: str, kind: str, call: str, moment: dt.datetime, field_: str, trouble: Trouble) -> Gap:
-    return Gap(
-        provider=PROVIDER,
-        account=account,
-        region=REGION,
-        kind=kind,
-        call=call,
-        seen_at=moment,
-        field=field_,
-        cause=trouble.cause,
-        message=trouble.message,
-    )
 
 
 def _target(text: str) -> str:

@@ -81,8 +81,7 @@ class AzureAnswers:
             rows.extend(map_resource(kinds[name], record, asked))
         self.unread_of = self._unread(kinds)
         account = next(iter(sorted(self.subscriptions)), "")
-        origin: dict[str, Any] = {"provider": PROVIDER, "account": account, "region": REGION, "seen_at": seen_at}
-        rows.add(*unread_gaps(self.unread_of, origin))
+        rows.add(*unread_gaps(PROVIDER, account, self.unread_of, seen_at))
         return spread(read_resources(rows, catalogue, vaults))
 
     def records(self, kinds: Mapping[str, Kind], catalogue: Providers) -> Iterator[tuple[str, Record]]:

@@ -22,10 +22,10 @@ from urllib.parse import unquote, urlsplit
 from residency.collect.gcp import PROVIDER, REGION, normal, read_assets, trouble_of, wrap
 from residency.collect.grants import Scope
 from residency.collect.mapping import Asked, Failure, Record, map_record, search
-from residency.collect.places import Trouble, pair_in, unread_gaps
+from residency.collect.places import Trouble, origin_of, pair_in, place_gap, unread_gaps
 from residency.collect.spec import Call, Kind
 from residency.errors import InputError
-from residency.inventory.tables import Gap, Label, Rows
+from residency.inventory.tables import Label, Rows
 from residency.providers import Providers
 
 __all__ = ["GcpAnswers", "read_gcp_answers"]
@@ -70,14 +70,11 @@ class GcpAnswers:
                 kinds[name], record, Asked(PROVIDER, owner, REGION, name, PROVIDER, seen_at, scope, pair_of)
             )
             rows.extend(_with_hit(part, record.data.get("hit") or {}))
-        origin: dict[str, Any] = {"provider": PROVIDER, "account": account, "region": REGION, "seen_at": seen_at}
         for name, trouble in sorted(self.troubles.items()):
             if trouble.hides:
                 call = (kinds[name].list_.path or name).split("?")[0]
-                rows.add(
-                    Gap(**origin, kind=name, call=call, field="listing", cause=trouble.cause, message=trouble.message)
-                )
-        rows.add(*unread_gaps(self.unread_of, origin))
+                rows.add(place_gap(PROVIDER, account, name, call, seen_at, trouble))
+        rows.add(*unread_gaps(PROVIDER, account, self.unread_of, seen_at))
         return read_assets(rows, catalogue)
 
     def records(self, kinds: Mapping[str, Kind] | None = None) -> Iterator[tuple[str, Record]]:
@@ -380,7 +377,7 @@ def _with_hit(rows: Rows, hit: Mapping[str, Any]) -> Rows:
     keys = hit.get("kmsKeys") or ([hit["kmsKey"]] if hit.get("kmsKey") else [])
     labels = hit.get("labels")
     for store in rows["stores"] if hit else ():
-        origin = {name: getattr(store, name) for name in ("provider", "account", "region", "kind", "call", "seen_at")}
+        origin = origin_of(store)
         known = {item.key for item in rows["labels"]}
         rows.add(
             *(
