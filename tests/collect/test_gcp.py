@@ -821,6 +821,41 @@ def test_recorded_policies_find_their_store(url: str, kind: str, store: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("name", "kind", "body"),
+    [
+        (
+            "get-bigquery.googleapis.com-bigquery-v2-projects-p-datasets_1",
+            "gcp.bigquery.dataset",
+            {"datasets": [{"datasetReference": {"projectId": "p", "datasetId": "d"}, "location": "EU"}]},
+        ),
+        (
+            "get-us-east1-aiplatform.googleapis.com-v1-projects-p-locations-us-east1-endpoints_2",
+            "gcp.aiplatform.endpoint",
+            {"endpoints": [{"name": "projects/p/locations/us-east1/endpoints/1"}]},
+        ),
+        ("get-compute-v1-projects-p-zones-us-east1-b-disks_1", "gcp.compute.disk", {"items": [DISK]}),
+        (
+            "get-v1-projects-p-instances_1",
+            "gcp.spanner.instance",
+            {
+                "instances": [
+                    {"name": "projects/p/instances/i", "config": "projects/p/instanceConfigs/nam3", "nodeCount": 1}
+                ]
+            },
+        ),
+        ("get-v1-projects-p-topics_1", "gcp.pubsub.topic", {"topics": [{"name": "projects/p/topics/t"}]}),
+        ("patch-v1-projects-p-topics-t_1", None, {"name": "projects/p/topics/t"}),
+        ("get-v1-projects-p-things_1", None, {"things": []}),
+    ],
+)
+def test_a_file_name_stands_in_for_an_address(tmp_path: Path, name: str, kind: str | None, body: Any) -> None:
+    (tmp_path / f"{name}.json").write_text(json.dumps({"headers": {"status": "200"}, "body": body}))
+    found = read_gcp_answers([tmp_path / f"{name}.json"], kinds(), account="p")
+    assert list(found.assets) == ([kind] if kind else [])
+    assert found.unread == (kind is None and not name.startswith("patch-"))
+
+
+@pytest.mark.parametrize(
     ("text", "stores"),
     [
         (json.dumps([DISK_ASSET]), 1),

@@ -140,9 +140,13 @@ def _answers(content: Any, path: Path) -> Iterator[tuple[str, int, Any]]:
     """(address, status, body); an empty address for an inventory export."""
     if isinstance(content, dict) and "body" in content:
         headers = content.get("headers") or {}
+        if re.match(r"(?:patch|put|delete)-", path.stem):
+            return  # a change, not a reading
         # the recording's own file name stands in for an address it did not keep
         name = re.sub(r"\A(?:get|post)-|_[0-9]+\Z", "", path.stem)
-        url = str(headers.get("content-location") or f"//{_UNKNOWN}/{name}")
+        host = re.match(r"([a-z0-9.-]+?\.googleapis\.com)-", name)
+        flat = f"//{host.group(1)}.{_UNKNOWN}/{name[host.end() :]}" if host else f"//{_UNKNOWN}/{name}"
+        url = str(headers.get("content-location") or flat)
         yield url, _status(headers.get("status") or 200), content["body"]
     elif isinstance(content, list) and content and isinstance(content[0], dict) and "request" in content[0]:
         for item in content:
@@ -182,7 +186,7 @@ class _Reader:
             if _POLICY.search(address) and isinstance(body, dict) and self._grants(address, host, body):
                 return
         if not self._list(address, host, status, body):
-            self.found.unread_of[f"{host}/{address}" if host != _UNKNOWN else address] += 1
+            self.found.unread_of[f"{host}/{address}".removeprefix(f"{_UNKNOWN}/")] += 1
 
     def _assets(self, body: Any, url: str) -> bool:
         """Assets in any of the inventory's own forms."""
@@ -227,7 +231,7 @@ class _Reader:
     def _grants(self, address: str, host: str, body: Mapping[str, Any]) -> bool:
         """An IAM policy, with the store it is of."""
         resource = _POLICY.sub("", address)
-        if host == _UNKNOWN:
+        if _flattened(host):
             plain, bucket = _FLAT_PROJECT.match(resource), re.fullmatch(r"(?:.*-)?b-(.+)", resource)
             if plain:
                 name, made = "gcp.cloudresourcemanager.project", f"projects/{plain.group(1)}"
@@ -276,7 +280,7 @@ class _Reader:
             else:
                 items = wrap(kind, _scoped(kind, body), account, parent, location)
             best.append((sum(_fit(kind, item) for item in items[:1]), name, items))
-        if host == _UNKNOWN and len(best) > 1:
+        if _flattened(host) and len(best) > 1:
             top = max(fit for fit, _, _ in best)
             best = [item for item in best if item[0] == top]
             if len(best) > 1:
@@ -428,7 +432,7 @@ def _flat(address: str) -> str:
 
 def _where(address: str, host: str, account: str) -> tuple[str, str, str]:
     """(project, parent, location) an address names."""
-    if host == _UNKNOWN:
+    if _flattened(host):
         return account, "", ""
     project = _PROJECT.search(address) or re.search(r"organizations/([^/]+)", address)
     parent, place = _PARENT.search(address), _PLACE.search(address)
@@ -438,7 +442,7 @@ def _where(address: str, host: str, account: str) -> tuple[str, str, str]:
 
 def _aggregated(address: str, host: str) -> str:
     """Lists of one zone or region of Compute Engine under the address of all of them."""
-    if host == _UNKNOWN:
+    if _flattened(host):
         return re.sub(r"-(?:zones|regions)-[a-z]+-[a-z]+[0-9]+(?:-[a-z])?-", "-aggregated-", address)
     if host not in {"compute.googleapis.com", "www.googleapis.com"}:
         return address
@@ -481,21 +485,26 @@ def _served(service: str, host: str) -> bool:
     """Whether a host answers for a service: its own, one of its regional ones, the common one of old."""
     name = re.escape(service)
     pattern = rf"(?:[a-z0-9-]+-)?{name}(?:\.[a-z0-9-]+\.rep|\.mtls)?\.googleapis\.com|www\.googleapis\.com"
-    return host == _UNKNOWN or re.fullmatch(pattern, host) is not None
+    return host == _UNKNOWN or re.fullmatch(pattern, host.removesuffix(f".{_UNKNOWN}")) is not None
+
+
+def _flattened(host: str) -> bool:
+    """Whether the address is a file's name, with dashes for its slashes."""
+    return host == _UNKNOWN or host.endswith(f".{_UNKNOWN}")
 
 
 def _many(kind: Kind, address: str, host: str) -> bool:
     if not kind.list_.path:
         return False
-    service, pattern = _patterns(kind.list_.path, host != _UNKNOWN)
+    service, pattern = _patterns(kind.list_.path, not _flattened(host))
     return _served(service, host) and pattern.fullmatch(address) is not None
 
 
 def _one(kind: Kind, address: str, host: str) -> bool:
     if not kind.list_.path:
         return False
-    service, pattern = _patterns(kind.list_.path, host != _UNKNOWN)
-    more = "/[^/]+" if host != _UNKNOWN else "-.+"
+    service, pattern = _patterns(kind.list_.path, not _flattened(host))
+    more = "-.+" if _flattened(host) else "/[^/]+"
     return _served(service, host) and re.fullmatch(pattern.pattern + more, address) is not None
 
 
