@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from residency.collect.azure import AzureDriver, azure_clients, permits, table_rows, trouble_of, type_of
 from residency.collect.engine import sweep
 from residency.collect.grants import Scope
 from residency.collect.lint import _reached_by
-from residency.collect.recorded_azure import AzureAnswers, read_azure_answers
+from residency.collect.recorded_azure import AzureAnswers, _answers, read_azure_answers
 from residency.collect.spec import Kind, load_kinds
 from residency.data import DataFolders
 from residency.errors import CredentialsError, InputError
@@ -826,6 +828,65 @@ def test_a_file_that_is_not_json(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{")
     with pytest.raises(InputError, match=r"x\.json"):
         read_azure_answers([tmp_path / "x.json"])
+
+
+ODD_KEYS = st.sampled_from(
+    [
+        "id",
+        "name",
+        "type",
+        "location",
+        "properties",
+        "value",
+        "data",
+        "columns",
+        "rows",
+        "subscriptionId",
+        "tenantId",
+        "managedByTenants",
+        "sku",
+        "tags",
+        "scope",
+        "principalId",
+        "parameters",
+        "interactions",
+        "networkCallRecords",
+        "request",
+        "response",
+        "Response",
+        "status",
+        "body",
+        "Body",
+        "code",
+        "uri",
+    ]
+)
+ODD_VALUES = st.sampled_from(
+    [
+        "",
+        None,
+        True,
+        7,
+        "x",
+        "200",
+        "/subscriptions/s",
+        "/tenants/t",
+        BLOB["id"],
+        "Microsoft.Cache/redis",
+        "https://x/y",
+    ]
+)
+ODD = st.recursive(ODD_VALUES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ODD_KEYS, inner, max_size=5))
+
+
+@given(st.sampled_from(["", "https://x/subscriptions/s/providers/y", "https://x/tenants"]), ODD)
+def test_an_odd_answer_never_stops_the_reading(url: str, body: Any) -> None:
+    found = AzureAnswers()
+    found.take(url, body)
+    for at, status, answer in _answers(body):
+        found.take(at, answer, status)
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    assert {item.store_id for item in rows["placements"]} == {item.store_id for item in rows["stores"]}
 
 
 def test_through_the_engine(tmp_path: Path) -> None:

@@ -14,13 +14,15 @@ from typing import Any
 
 import pytest
 from google.api_core import exceptions
+from hypothesis import given
+from hypothesis import strategies as st
 
 from residency.collect.engine import sweep
 from residency.collect.gcp import GcpDriver, gcp_clients, trouble_of, wrap
 from residency.collect.grants import Scope
 from residency.collect.lint import _reached_by
 from residency.collect.mapping import Asked, Record, map_record
-from residency.collect.recorded_gcp import GcpAnswers, read_gcp_answers
+from residency.collect.recorded_gcp import GcpAnswers, _answers, read_gcp_answers
 from residency.collect.spec import Kind, load_kinds
 from residency.data import DataFolders
 from residency.errors import InputError
@@ -1045,6 +1047,69 @@ def test_a_file_that_is_not_json(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{")
     with pytest.raises(InputError, match=r"x\.json"):
         read_gcp_answers([tmp_path / "x.json"], kinds())
+
+
+ODD_KEYS = st.sampled_from(
+    [
+        "name",
+        "assetType",
+        "resource",
+        "data",
+        "location",
+        "assets",
+        "results",
+        "items",
+        "policies",
+        "asset",
+        "policy",
+        "bindings",
+        "role",
+        "members",
+        "labels",
+        "kmsKeys",
+        "versionedResources",
+        "constraint",
+        "listPolicy",
+        "consolidatedPolicy",
+        "policyBundle",
+        "selfLink",
+        "ancestors",
+        "spec",
+        "rules",
+        "request",
+        "status",
+        "body",
+        "headers",
+        "replication",
+    ]
+)
+ODD_TEXTS = (
+    "projects/p/locations/us-east1/instances/i",
+    "GET https://redis.googleapis.com/v1/projects/p/locations/-/x",
+)
+ODD_VALUES = st.sampled_from(["", None, True, 7, "x", "200 OK", *DISK_ASSET.values(), *ODD_TEXTS])
+ODD = st.recursive(ODD_VALUES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ODD_KEYS, inner, max_size=5))
+ODD_URLS = st.sampled_from(
+    [
+        "",
+        "https://redis.googleapis.com/v1/projects/p/locations/-/instances",
+        "https://compute.googleapis.com/compute/v1/projects/p/aggregated/disks",
+        "https://cloudasset.googleapis.com/v1/projects/p:searchAllResources",
+        "https://pubsub.googleapis.com/v1/projects/p/topics/t:getIamPolicy",
+        "https://cloudresourcemanager.googleapis.com/v1/projects/p:listOrgPolicies",
+        "//unknown/v1-projects-p-instances",
+    ]
+)
+
+
+@given(ODD_URLS, ODD)
+def test_an_odd_answer_never_stops_the_reading(url: str, body: Any) -> None:
+    found = GcpAnswers()
+    found.take(url, 200, body, kinds())
+    for answer in _answers(body, Path("get-v1-x_1.json")):
+        found.take(*answer, kinds())
+    rows = found.rows(kinds(), catalogue(), account="", seen_at=WHEN, scope=Scope())
+    assert {item.store_id for item in rows["placements"]} == {item.store_id for item in rows["stores"]}
 
 
 def test_through_the_engine(tmp_path: Path) -> None:

@@ -21,7 +21,17 @@ from urllib.parse import urlsplit
 from residency.collect.boundary import Caught, boundary
 from residency.collect.grants import Scope
 from residency.collect.mapping import Asked, Failure, Record, map_record, search
-from residency.collect.places import Trouble, listing_gaps, origin_of, pair_in, place_gap, read_rows, unit_of
+from residency.collect.places import (
+    Trouble,
+    as_list,
+    as_map,
+    listing_gaps,
+    origin_of,
+    pair_in,
+    place_gap,
+    read_rows,
+    unit_of,
+)
 from residency.collect.plan import Job, Plan, UnitKey
 from residency.collect.spec import Call, Kind
 from residency.errors import CredentialsError
@@ -517,8 +527,8 @@ def table_rows(data: Any) -> Iterator[dict[str, Any]]:
     if isinstance(data, list):
         yield from (row if isinstance(row, dict) else {} for row in data)
     elif isinstance(data, Mapping) and isinstance(data.get("columns"), list) and isinstance(data.get("rows"), list):
-        names = [str(column.get("name")) for column in data["columns"]]
-        yield from (dict(zip(names, row, strict=True)) for row in data["rows"])
+        names = [str(as_map(column).get("name")) for column in data["columns"]]
+        yield from (dict(zip(names, as_list(row), strict=True)) for row in data["rows"])
     else:
         raise ValueError(f"Resource Graph answered neither objects nor a table: {str(data)[:80]!r}")
 

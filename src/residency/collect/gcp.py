@@ -20,7 +20,17 @@ from urllib.parse import parse_qsl
 from residency.collect.boundary import boundary
 from residency.collect.grants import Scope
 from residency.collect.mapping import Asked, Failure, Record, map_record, search
-from residency.collect.places import Trouble, listing_gaps, pair_in, place_gap, read_rows, unit_of
+from residency.collect.places import (
+    Trouble,
+    as_list,
+    as_map,
+    as_text,
+    listing_gaps,
+    pair_in,
+    place_gap,
+    read_rows,
+    unit_of,
+)
 from residency.collect.plan import Job, Plan, UnitKey
 from residency.collect.spec import Call, Kind
 from residency.errors import CredentialsError
@@ -598,14 +608,14 @@ def _plain(asset: Any) -> dict[str, Any]:
 
 def normal(asset: Mapping[str, Any]) -> dict[str, Any]:
     """One form for an asset of the API and of an export (``asset_type``, ``iam_policy``, a name without ``//``)."""
-    name = str(asset.get("name") or "")
+    name = as_text(asset.get("name"))
     name = name if name.startswith("//") or not name else f"//{name}"
     result: dict[str, Any] = {
         "name": name,
-        "assetType": asset.get("assetType") or asset.get("asset_type") or "",
-        "ancestors": list(asset.get("ancestors") or ()),
+        "assetType": as_text(asset.get("assetType")) or as_text(asset.get("asset_type")),
+        "ancestors": as_list(asset.get("ancestors")),
     }
-    if resource := asset.get("resource"):
+    if resource := as_map(asset.get("resource")):
         place = _PLACE.search(name)  # older exports have no location beside the data
         result["resource"] = {**resource, "location": resource.get("location") or (place.group(1) if place else "")}
     for into, names in (("iam", ("iamPolicy", "iam_policy")), ("orgPolicy", ("orgPolicy", "org_policy"))):
@@ -678,9 +688,9 @@ def _short(body: Any) -> Trouble | None:
     """Places a list over all locations could not reach (services say so under four names)."""
     if not isinstance(body, dict):
         return Trouble("failed", "malformed", f"no usable answer: {str(body)[:80]!r} is not an object")
-    missed = [place for name in _UNREACHED for place in body.get(name) or ()]
-    scopes = body["items"].items() if isinstance(body.get("items"), dict) else ()
-    missed += [name for name, scope in scopes if (scope.get("warning") or {}).get("code") == "UNREACHABLE"]
+    missed = [place for name in _UNREACHED for place in as_list(body.get(name))]
+    scopes = as_map(body.get("items")).items()
+    missed += [name for name, scope in scopes if as_map(as_map(scope).get("warning")).get("code") == "UNREACHABLE"]
     if missed:
         places = ", ".join(str(item) for item in missed)[:300]
         return Trouble("failed", "unreachable", f"the service could not reach: {places}")

@@ -121,6 +121,21 @@ def unit_of(
     )
 
 
+def as_map(value: Any) -> dict[str, Any]:
+    """The value where it is an object, else an empty one: recorded answers hold anything."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    """The value where it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def as_text(value: Any) -> str:
+    """The value where it is text, else none."""
+    return value if isinstance(value, str) else ""
+
+
 def origin_of(row: Origin) -> dict[str, Any]:
     """Where a row was seen, for another row of the same origin."""
     return {name: getattr(row, name) for name in ("provider", "account", "region", "kind", "call", "seen_at")}

@@ -12,7 +12,6 @@ import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from residency.collect.azure import (
 )
 from residency.collect.grants import Scope
 from residency.collect.mapping import Asked, Failure, Record, search
-from residency.collect.places import Trouble, pair_in, unread_gaps
+from residency.collect.places import Trouble, as_list, as_map, pair_in, unread_gaps
 from residency.collect.spec import Kind
 from residency.errors import InputError
 from residency.inventory.tables import Rows
@@ -57,6 +56,7 @@ class AzureAnswers:
     refusals: dict[str, Trouble] = field(default_factory=dict)
     asked_in: dict[str, str] = field(default_factory=dict)
     nameless: int = 0
+    formless: set[str] = field(default_factory=set)
     unread_of: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -107,10 +107,15 @@ class AzureAnswers:
         if address:
             self.bodies[address] = body
             self.refusals.pop(address, None)  # asked again, and answered
-        items = list(_items(body))
+        items: list[dict[str, Any]] = []
+        try:
+            items.extend(_items(body))
+        except ValueError:
+            self.nameless += 1
         for item in items:
             self._keep(item, _account(address))
-        self.nameless += not items and isinstance(body, dict) and not address and body.get("value", body) != []
+        if not items and isinstance(body, dict) and body and body.get("value") != []:
+            self.formless.add(address)
 
     def _owner(self, name: str) -> str:
         return _account(name) or self.asked_in.get(name, "")
@@ -122,6 +127,7 @@ class AzureAnswers:
             path = (detail_path(detail, record.data) or "").split("?")[0].lower()
             below = [body for name, body in self.bodies.items() if name.rpartition("/")[0] == path]
             refused = self.refusals.get(path)
+            self.formless -= {path, *(name for name in self.bodies if name.rpartition("/")[0] == path)}
             if path in self.bodies:
                 record.data[detail.into] = self.bodies[path]
             elif below:  # asked for one by one
@@ -155,11 +161,11 @@ class AzureAnswers:
 
     def _subscription(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """What a subscription's row has beside its identifier, in Resource Graph's form."""
-        name, inner = str(item["subscriptionId"]), item.get("properties") or {}
-        tenants = item.get("managedByTenants") or inner.get("managedByTenants") or ()
+        name, inner = str(item["subscriptionId"]), as_map(item.get("properties"))
+        tenants = as_list(item.get("managedByTenants") or inner.get("managedByTenants"))
         shown = str(item.get("displayName") or item.get("name") or name)
         state = str(item.get("state") or inner.get("state") or "")
-        managed = tuple(sorted({str(one.get("tenantId")) for one in tenants}))
+        managed = tuple(sorted({str(as_map(one).get("tenantId")) for one in tenants}))
         self.subscriptions[name] = Subscription(name, shown, str(item.get("tenantId") or ""), state, managed)
         properties = {"state": state, "managedByTenants": [{"tenantId": one} for one in managed], **inner}
         return {"type": "microsoft.resources/subscriptions", "name": shown, "properties": properties}
@@ -175,6 +181,8 @@ class AzureAnswers:
         found = Counter(row["type"] for row in self.resources.values() if row["type"] not in read)
         if self.nameless:
             found["items without an identifier or a type"] = self.nameless
+        for address in self.formless:
+            found[f"an answer of {address.rpartition('/providers/')[2] or 'a form that is not known'}"] += 1
         return found
 
 
@@ -200,14 +208,14 @@ def read_azure_answers(paths: list[Path]) -> AzureAnswers:
 def _answers(content: Any) -> Iterator[tuple[str, int, Any]]:
     """(address, status, body)."""
     if isinstance(content, dict) and isinstance(content.get("interactions"), list):
-        for item in content["interactions"]:
-            answer, request = item.get("response") or {}, item.get("request") or {}
-            status = _status((answer.get("status") or {}).get("code"))
+        for item in map(as_map, content["interactions"]):
+            answer, request = as_map(item.get("response")), as_map(item.get("request"))
+            status = _status(as_map(answer.get("status")).get("code"))
             if str(request.get("method") or "GET").upper() in {"GET", "POST"}:
                 yield str(request.get("uri") or ""), status, _body(answer.get("body"))
     elif isinstance(content, dict) and isinstance(content.get("networkCallRecords"), list):
-        for item in content["networkCallRecords"]:
-            answer = item.get("Response") or {}
+        for item in map(as_map, content["networkCallRecords"]):
+            answer = as_map(item.get("Response"))
             status = _status(answer.get("StatusCode"))
             if item.get("Method") == "GET" and (status == 200 or status >= 400):
                 yield str(item.get("Uri")), status, _body({"string": answer.get("Body")})
@@ -236,8 +244,7 @@ def _items(body: Any) -> Iterator[dict[str, Any]]:
     if isinstance(body, dict) and isinstance(body.get("value"), list):
         yield from (item for item in body["value"] if isinstance(item, dict))
     elif isinstance(body, dict) and isinstance(body.get("data"), list | dict):
-        with suppress(ValueError):
-            yield from table_rows(body["data"])
+        yield from table_rows(body["data"])
     elif isinstance(body, list):
         yield from (item for item in body if isinstance(item, dict))
     elif isinstance(body, dict) and isinstance(body.get("id"), str):

@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 from residency.collect.gcp import PROVIDER, REGION, normal, read_assets, trouble_of, wrap
 from residency.collect.grants import Scope
 from residency.collect.mapping import Asked, Failure, Record, map_record, search
-from residency.collect.places import Trouble, origin_of, pair_in, place_gap, unread_gaps
+from residency.collect.places import Trouble, as_list, as_map, as_text, origin_of, pair_in, place_gap, unread_gaps
 from residency.collect.spec import Call, Kind
 from residency.errors import InputError
 from residency.inventory.tables import Label, Rows
@@ -139,7 +139,7 @@ def _contents(path: Path) -> list[Any]:
 def _answers(content: Any, path: Path) -> Iterator[tuple[str, int, Any]]:
     """(address, status, body); an empty address for an inventory export."""
     if isinstance(content, dict) and "body" in content:
-        headers = content.get("headers") or {}
+        headers = as_map(content.get("headers"))
         if re.match(r"(?:patch|put|delete)-", path.stem):
             return  # a change, not a reading
         # the recording's own file name stands in for an address it did not keep
@@ -149,7 +149,7 @@ def _answers(content: Any, path: Path) -> Iterator[tuple[str, int, Any]]:
         url = str(headers.get("content-location") or flat)
         yield url, _status(headers.get("status") or 200), content["body"]
     elif isinstance(content, list) and content and isinstance(content[0], dict) and "request" in content[0]:
-        for item in content:
+        for item in map(as_map, content):
             method, _, url = str(item.get("request")).partition(" ")
             if method == "GET" or (method == "POST" and _ASKS.search(url)):
                 yield url.split()[0] if url else "", _status(item.get("status") or 0), item.get("body")
@@ -308,21 +308,21 @@ def _asset(item: Mapping[str, Any], parent: str) -> dict[str, Any] | None:
     if isinstance(item.get("asset"), Mapping):
         return None if item.get("deleted") else _asset(item["asset"], parent)
     if isinstance(item.get("policy"), Mapping) and isinstance(item.get("resource"), str):
-        asset_type = item.get("assetType") or ""
+        asset_type = as_text(item.get("assetType"))
         return {"name": item["resource"], "assetType": asset_type, "ancestors": [], "iam": item["policy"]}
     if isinstance(item.get("consolidatedPolicy"), Mapping):
         policy = item["consolidatedPolicy"]
         return _policy(
             str(policy.get("attachedResource") or item.get("fullResourceName") or parent),
             str(item.get("constraint") or _constraint(item)),
-            {"rules": policy.get("rules") or [], "inheritFromParent": policy.get("inheritFromParent")},
+            {"rules": as_list(policy.get("rules")), "inheritFromParent": policy.get("inheritFromParent")},
         )
     if "constraint" in item and not item.get("assetType"):
         return _policy(parent, str(item["constraint"]), _spec(item))
     asset = normal(item)
     if "resource" in asset or "iam" in asset or "orgPolicy" in asset or not asset["assetType"]:
         return asset
-    versions = [one.get("resource") for one in item.get("versionedResources") or () if isinstance(one, Mapping)]
+    versions = [one.get("resource") for one in as_list(item.get("versionedResources")) if isinstance(one, Mapping)]
     data = next((one for one in reversed(versions) if isinstance(one, Mapping)), None)
     project = item.get("project")
     made = {
@@ -353,15 +353,14 @@ def _policy(place: str, constraint: str, spec: Mapping[str, Any]) -> dict[str, A
 
 
 def _constraint(item: Mapping[str, Any]) -> str:
-    bundle = item.get("policyBundle")
-    first = bundle[0] if isinstance(bundle, list) and bundle and isinstance(bundle[0], Mapping) else {}
+    first = as_map(next(iter(as_list(item.get("policyBundle"))), None))
     return str(first.get("constraint") or first.get("name") or _UNKNOWN)
 
 
 def _spec(policy: Mapping[str, Any]) -> dict[str, Any]:
     """A policy of the older API in the newer one's words."""
-    listed = policy.get("listPolicy") or policy.get("list_policy") or {}
-    boolean = policy.get("booleanPolicy") or policy.get("boolean_policy") or {}
+    listed = as_map(policy.get("listPolicy") or policy.get("list_policy"))
+    boolean = as_map(policy.get("booleanPolicy") or policy.get("boolean_policy"))
     rule: dict[str, Any] = {}
     values = {
         key: found
@@ -378,15 +377,14 @@ def _spec(policy: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_hit(rows: Rows, hit: Mapping[str, Any]) -> Rows:
     """What a search hit knows besides the place: labels, and the names of keys."""
-    keys = hit.get("kmsKeys") or ([hit["kmsKey"]] if hit.get("kmsKey") else [])
-    labels = hit.get("labels")
+    keys = as_list(hit.get("kmsKeys")) or ([hit["kmsKey"]] if hit.get("kmsKey") else [])
     for store in rows["stores"] if hit else ():
         origin = origin_of(store)
         known = {item.key for item in rows["labels"]}
         rows.add(
             *(
                 Label(**origin, store_id=store.store_id, key=str(key), value=str(value))
-                for key, value in (labels.items() if isinstance(labels, dict) else ())
+                for key, value in as_map(hit.get("labels")).items()
                 if str(key) not in known
             )
         )
@@ -407,7 +405,7 @@ def _owner(asset: Mapping[str, Any], account: str) -> str:
         return named.group(1)
     if account:
         return account
-    parent = str((asset.get("resource") or {}).get("parent") or "")
+    parent = as_text(as_map(asset.get("resource")).get("parent"))
     above = [*(str(item) for item in asset.get("ancestors") or ()), parent.removeprefix("//cloudresourcemanager")]
     first = next((item for item in above if _PARENT.search(item)), "")
     found = _PARENT.search(first)
