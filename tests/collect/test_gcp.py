@@ -260,8 +260,27 @@ def test_assets_of_an_organisation_go_to_their_project(whole: Rows) -> None:
 
 
 def test_calls_add_up(whole: Rows) -> None:
-    # two pages of assets, one of IAM, one of organisation policies, three details, one list of each of three projects
-    assert sum(item.calls for item in whole["units"]) == 10
+    # two pages of assets, one of IAM, one of organisation policies, three details, one list of the project with Spanner
+    assert sum(item.calls for item in whole["units"]) == 8
+
+
+def test_a_service_is_asked_where_it_is_in_use_or_nobody_knows() -> None:
+    config, instance = "gcp.spanner.instance_config", "gcp.spanner.instance"
+    with replay() as server:
+        swept(driver(server.url, (config, instance)))
+        asked = {item for item in server.requests if item.endswith("/instanceConfigs")}
+    assert asked == {"GET /spanner.googleapis.com/v1/projects/data-prod/instanceConfigs"}
+    with replay() as server:
+        rows = swept(driver(server.url, (config,)))
+        asked = {item for item in server.requests if item.endswith("/instanceConfigs")}
+    assert len(asked) == 3
+    assert {
+        item.account: item.status for item in rows["units"] if item.account in {"app-prod", "data-prod", "lab"}
+    } == {
+        "app-prod": "empty",
+        "data-prod": "seen",
+        "lab": "disabled",
+    }
 
 
 @pytest.mark.parametrize(

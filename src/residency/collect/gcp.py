@@ -322,18 +322,21 @@ class GcpDriver:
                     calls += parts[account].calls
         owner = {project.number: project.id for project in self.tree().projects}
         scope = self.tree().scope()
+        known = set(accounts)
+        inventories = {id(listed): listed for listed in parts.values()}
+        grouped = {mark: _by_account(listed, owner, known, place) for mark, listed in inventories.items()}
+        asked = {kind.list_.asset_type for kind in wanted.values()}
         for key in sorted(job.units):
             kind = wanted[key.kind]
             asset_type = kind.list_.asset_type or ""
             listed = parts[key.account]
+            assets = grouped[id(listed)]
             trouble = listed.troubles.get(asset_type)
-            mine = [
-                asset
-                for asset in listed.assets.get(asset_type, ())
-                if _account(asset, owner, set(accounts), place) == key.account
-            ]
+            mine = assets.get((key.account, asset_type), [])
             call = f"cloudasset.ListAssets {place} {asset_type}"
-            own = asks_service(kind) and key.account != place
+            user = kind.list_.args.get("used_by", "")
+            unused = user in asked and user not in listed.troubles and (key.account, user) not in assets
+            own = asks_service(kind) and key.account != place and not unused
             if own and (not asset_type or (trouble is not None and trouble.hides and not mine)):
                 more, trouble, count = self._ask_service(kind, key.account, trouble)
                 mine, calls = [*mine, *more], calls + count
@@ -674,6 +677,17 @@ def _account(asset: Mapping[str, Any], owner: Mapping[str, str], accounts: set[s
             name = owner.get(number, number)
             return name if name in accounts else place
     return place
+
+
+def _by_account(
+    found: _Inventory, owner: Mapping[str, str], accounts: set[str], place: str
+) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Assets by the account of their unit and their type."""
+    grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for asset_type, assets in found.assets.items():
+        for asset in assets:
+            grouped.setdefault((_account(asset, owner, accounts, place), asset_type), []).append(asset)
+    return grouped
 
 
 def _foreign(asset: Mapping[str, Any], key: UnitKey) -> str:
