@@ -712,6 +712,22 @@ def test_recorded_logs_that_go_elsewhere(name: str, kind: str, target: str) -> N
     assert target in found
 
 
+def test_an_assignment_of_a_management_group_reaches_every_subscription_below() -> None:
+    group = "/providers/Microsoft.Management/managementGroups/mg"
+    row = {
+        "id": f"{group}/providers/Microsoft.Authorization/roleAssignments/r",
+        "type": "Microsoft.Authorization/roleAssignments",
+        "properties": {"principalId": "p", "principalType": "User", "scope": group},
+    }
+    found = AzureAnswers()
+    for name in ("s1", "s2"):
+        address = f"https://management.azure.com/subscriptions/{name}/providers/Microsoft.Authorization/roleAssignments"
+        found.take(address, {"value": [row]})
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    assert [item.account for item in rows["stores"]] == ["s1", "s2"]
+    assert len({item.store_id for item in rows["grants"]}) == 2
+
+
 def test_recorded_tenant() -> None:
     rows, _ = recorded("tenants.json")
     assert [(item.kind, item.name) for item in rows["stores"]] == [

@@ -241,7 +241,7 @@ class AzureDriver:
     wanted: tuple[str, ...] = ()
     _estate: _Estate | None = None
     _vaults: dict[str, tuple[str, str, str]] | None = None
-    _shared: dict[str, tuple[dict[str, dict[str, Any]], Trouble | None]] = field(default_factory=dict, repr=False)
+    _shared: dict[str, Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -292,7 +292,7 @@ class AzureDriver:
             trouble = short = troubles.get(_table(kind))
             call = f"resourcegraph.{kind.list_.operation} {account} {kind.list_.asset_type}"
             if kind.list_.path and (_own(kind) or trouble is not None):
-                more, trouble, count = self._list(kind, account)
+                more, trouble, count = self._list(kind, account, read)
                 calls += count
                 mine = {**mine, **more}
                 after = f" after: {short.message}" if short else ""
@@ -414,26 +414,27 @@ class AzureDriver:
                 return found, None, calls
         return found, _trouble(caught), calls
 
-    def _list(self, kind: Kind, account: str) -> tuple[dict[str, dict[str, Any]], Trouble | None, int]:
+    def _list(
+        self, kind: Kind, account: str, read: dict[str, Any]
+    ) -> tuple[dict[str, dict[str, Any]], Trouble | None, int]:
         """The provider's own list, where Resource Graph refused or has no table of the kind."""
         path = kind.list_.path or ""
-        with self._lock if "{subscription}" not in path else nullcontext():
-            if path in self._shared:
-                rows, trouble = self._shared[path]
-                return rows, trouble, 0
-            found: dict[str, dict[str, Any]] = {}
+        url = f"{path.format(subscription=account)}?api-version={kind.list_.api_version}"
+        lists = read if "{subscription}" in path else self._shared
+        with nullcontext() if lists is read else self._lock:
             calls = 0
-            url = f"{path.format(subscription=account)}?api-version={kind.list_.api_version}"
-            with boundary() as caught:
-                for page in self._pages(url):
-                    calls += 1
-                    for item in page:
-                        row = normal(item)
-                        found[row["id"]] = row
-            trouble = _trouble(caught)
-            if "{subscription}" not in path:
-                self._shared[path] = found, trouble
-            return found, trouble, calls + (trouble is not None)
+            if f"list {url}" not in lists:
+                found: dict[str, dict[str, Any]] = {}
+                with boundary() as caught:
+                    for page in self._pages(url):
+                        calls += 1
+                        for item in page:
+                            row = normal(item)
+                            found[row["id"]] = row
+                trouble = _trouble(caught)
+                calls += trouble is not None
+                lists[f"list {url}"] = found, trouble
+            return *lists[f"list {url}"], calls
 
     def _stores(
         self,

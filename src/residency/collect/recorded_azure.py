@@ -46,15 +46,14 @@ __all__ = ["AzureAnswers", "read_azure_answers"]
 class AzureAnswers:
     """Resources by identifier, answers by address, subscriptions by id, and what no kind reads.
 
-    ``refusals``: what was answered instead, by address. ``asked_in``: the subscription an item without one of its own
-    was listed in. ``unread_of`` is known once the rows are.
+    ``refusals``: what was answered instead, by address. ``unread_of`` is known once the rows are. A resource without a
+    subscription of its own (an assignment of a management group) has the one it was listed in, as ``askedIn``.
     """
 
     resources: dict[str, dict[str, Any]] = field(default_factory=dict)
     bodies: dict[str, Any] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     refusals: dict[str, Trouble] = field(default_factory=dict)
-    asked_in: dict[str, str] = field(default_factory=dict)
     nameless: int = 0
     formless: set[str] = field(default_factory=set)
     unread_of: Counter[str] = field(default_factory=Counter)
@@ -76,7 +75,7 @@ class AzureAnswers:
             if row["type"].startswith("microsoft.keyvault/"):
                 vaults |= vault_of(row)
         for name, record in self.records(kinds, catalogue):
-            account = self._owner(record.data["id"])
+            account = _owner(record.data)
             asked = Asked(PROVIDER, account, REGION, name, PROVIDER, seen_at, scope, pair_of)
             rows.extend(map_resource(kinds[name], record, asked))
         self.unread_of = self._unread(kinds)
@@ -91,7 +90,7 @@ class AzureAnswers:
             by_type.setdefault(kind.list_.asset_type or "", []).append(name)
         for row in self.resources.values():
             for name in by_type.get(row["type"], ()):
-                owner = self.subscriptions.get(self._owner(row["id"]))
+                owner = self.subscriptions.get(_owner(row))
                 record = resource_record(row, owner, pair_in(catalogue), "recorded answer")
                 self._details(kinds[name], record)
                 yield name, record
@@ -116,9 +115,6 @@ class AzureAnswers:
             self._keep(item, _account(address))
         if not items and isinstance(body, dict) and body and body.get("value") != []:
             self.formless.add(address)
-
-    def _owner(self, name: str) -> str:
-        return _account(name) or self.asked_in.get(name, "")
 
     def _details(self, kind: Kind, record: Record) -> None:
         for detail in kind.detail:
@@ -154,10 +150,11 @@ class AzureAnswers:
         if not row["id"] or not row["type"]:
             self.nameless += 1
             return
-        if asked_in and not _account(row["id"]):
-            self.asked_in.setdefault(row["id"], asked_in)
-        known = self.resources.get(row["id"], {})
-        self.resources[row["id"]] = row if row.get("properties") or not known.get("properties") else known
+        key = row["id"]
+        if asked_in and not _account(key):
+            row["askedIn"], key = asked_in, f"{asked_in} {key}"
+        known = self.resources.get(key, {})
+        self.resources[key] = row if row.get("properties") or not known.get("properties") else known
 
     def _subscription(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """What a subscription's row has beside its identifier, in Resource Graph's form."""
@@ -249,6 +246,11 @@ def _items(body: Any) -> Iterator[dict[str, Any]]:
         yield from (item for item in body if isinstance(item, dict))
     elif isinstance(body, dict) and isinstance(body.get("id"), str):
         yield body
+
+
+def _owner(row: Mapping[str, Any]) -> str:
+    """The subscription a resource is in, or was listed in."""
+    return _account(row["id"]) or str(row.get("askedIn") or "")
 
 
 def _account(name: str) -> str:
