@@ -110,7 +110,12 @@ def places(rows: Rows, end: str) -> set[tuple[str, str, str]]:
         ("servers/main", {("primary", "japaneast", ""), ("replica", "northeurope", "")}),
         (
             "databases/orders",
-            {("primary", "japaneast", ""), ("replica", "northeurope", ""), ("backup", "japanwest", "")},
+            {
+                ("primary", "japaneast", ""),
+                ("replica", "northeurope", ""),
+                ("backup", "japaneast", ""),
+                ("backup", "japanwest", ""),
+            },
         ),
         ("databases/older", {("primary", "japaneast", ""), ("backup", "", "")}),
         ("databases/master", set()),
@@ -641,6 +646,15 @@ def test_recorded_replication_link_stays_in_its_region() -> None:
         if item.kind == "azure.sql.database" and item.role == "replica"
     }
     assert found == {("replica", "eastus")}
+
+
+def test_recorded_long_term_backups() -> None:
+    rows, found = recorded("sql-ltr-policy.json")
+    kept = {
+        (item.store_id.rpartition("/")[2], item.location) for item in rows["placements"] if "long-term" in item.note
+    }
+    assert ("cclongtermretentiondb", "eastus2") in kept
+    assert found.unread == 0
 
 
 def test_recorded_secondary_hint_is_no_replica() -> None:
