@@ -22,7 +22,7 @@ from residency.collect.gcp import GcpDriver, gcp_clients, trouble_of, wrap
 from residency.collect.grants import Scope
 from residency.collect.lint import _reached_by
 from residency.collect.mapping import Asked, Record, map_record
-from residency.collect.recorded_gcp import GcpAnswers, _answers, read_gcp_answers
+from residency.collect.recorded_gcp import GcpAnswers, _answers, _owner, read_gcp_answers
 from residency.collect.spec import Kind, load_kinds
 from residency.data import DataFolders
 from residency.errors import InputError
@@ -1066,6 +1066,36 @@ def test_a_file_that_is_not_json(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{")
     with pytest.raises(InputError, match=r"x\.json"):
         read_gcp_answers([tmp_path / "x.json"], kinds())
+
+
+@pytest.mark.parametrize(
+    ("asset", "account", "owner"),
+    [
+        ({"name": DISK_ASSET["name"]}, "", "p"),
+        ({"name": DISK_ASSET["name"]}, "named", "p"),
+        ({"name": "//storage.googleapis.com/b"}, "named", "named"),
+        ({"name": "//storage.googleapis.com/b", "ancestors": ["projects/7", "organizations/1"]}, "", "7"),
+        ({"name": "//storage.googleapis.com/b", "resource": {"parent": f"{POLICY_ON}"}}, "", "7"),
+        ({"name": "//storage.googleapis.com/b", "resource": {"data": {"projectNumber": 8}}}, "", "8"),
+        ({"name": "//logging.googleapis.com/folders/9/sinks/s", "ancestors": ["folders/9"]}, "", "folders/9"),
+        ({"name": "//storage.googleapis.com/b"}, "", ""),
+    ],
+)
+def test_whose_an_asset_is(asset: dict[str, Any], account: str, owner: str) -> None:
+    assert _owner(asset, account) == owner
+
+
+@pytest.mark.parametrize(
+    ("level", "custody"),
+    [("EXTERNAL_VPC", "external"), (3, "external"), ("HSM", "customer-managed"), (2, "customer-managed")],
+)
+def test_words_may_be_numbers(level: Any, custody: str) -> None:
+    name = "projects/p/locations/us/keyRings/r/cryptoKeys/k"
+    found = GcpAnswers()
+    url = f"https://cloudkms.googleapis.com/v1/{name}"
+    found.take(url, 200, {"name": name, "primary": {"protectionLevel": level}}, kinds())
+    rows = found.rows(kinds(), catalogue(), account="", seen_at=WHEN, scope=Scope())
+    assert [item.custody for item in rows["keys"]] == [custody]
 
 
 ODD_KEYS = st.sampled_from(

@@ -405,11 +405,13 @@ def _owner(asset: Mapping[str, Any], account: str) -> str:
         return named.group(1)
     if account:
         return account
-    parent = as_text(as_map(asset.get("resource")).get("parent"))
-    above = [*(str(item) for item in asset.get("ancestors") or ()), parent.removeprefix("//cloudresourcemanager")]
-    first = next((item for item in above if _PARENT.search(item)), "")
-    found = _PARENT.search(first)
-    return found.group(1).removeprefix("projects/") if found else ""
+    resource = as_map(asset.get("resource"))
+    parent = as_text(resource.get("parent")).removeprefix("//cloudresourcemanager.googleapis.com/")
+    found = next(
+        (one for text in (*map(str, as_list(asset.get("ancestors"))), parent) if (one := _PARENT.search(text))), None
+    )
+    number = as_map(resource.get("data")).get("projectNumber")  # what a bucket says of its project
+    return found.group(1).removeprefix("projects/") if found else str(number or "")
 
 
 # --- addresses --------------------------------------------------------------------------------------------------
