@@ -157,6 +157,7 @@ def places(rows: Rows, end: str) -> set[tuple[str, str, str]]:
         ("versions/1.0.0", {("primary", "japaneast", ""), ("primary", "westeurope", ""), ("replica", "westus", "")}),
         ("redisenterprise/warm", {("primary", "japaneast", ""), ("replica", "", "warmfar")}),
         ("topics/egtopic", {("primary", "japaneast", ""), ("failover", "japanwest", "")}),
+        ("monitors/datadog", {("log", "", "")}),
         ("registries/mlreg", {("primary", "japaneast", ""), ("primary", "westeurope", "")}),
     ],
 )
@@ -504,6 +505,11 @@ def fixtures() -> AzureAnswers:
 
 
 NOT_REACHABLE = {
+    # where a partner keeps what it is sent, the partner alone says
+    **{
+        f"azure.{name}.monitor": {"properties.partnerRegion"}
+        for name in ("datadog", "dynatrace", "elastic", "newrelic")
+    },
     # what an unknown place is read from: absent by its own condition, and tested above
     "azure.documentdb.account": {"properties.locations", "properties", "!(properties)"},
     "azure.dataprotection.backup_vault": {"properties.storageSettings"},
