@@ -41,6 +41,7 @@ _PLACE = re.compile(r"/(?:locations|regions|zones)/([^/]+)")
 _POLICY = re.compile(r"[/-](?:getIamPolicy|iam)\Z")
 _FLAT_PROJECT = re.compile(r"(?:.*-)?projects-(.+)")
 _ASKS = re.compile(r":(?:get|list|search|analyze|batchGet|query|aggregated)")
+_GONE = 404
 _HIT = "a search hit says neither where copies are nor who holds the key"
 
 
@@ -259,14 +260,12 @@ class _Reader:
     def _list(self, address: str, host: str, status: int, body: Any) -> bool:
         """A service's own list, or one resource of it."""
         account, parent, location = _where(address, host, self.account)
+        if status >= 400:
+            return self._refusal(address, host, status, body)
         best: list[tuple[int, str, list[dict[str, Any]]]] = []
         for name, kind in self.kinds.items():
             many, one = _many(kind, address, host), _one(kind, address, host)
-            if status >= 400 and many:
-                service = (kind.list_.path or "").split(".")[0]
-                self.found.troubles[name] = trouble_of(_error(status, body), service)
-                return True
-            if status >= 400 or not (many or one):
+            if not (many or one):
                 continue
             if not many and "aggregated" in (kind.list_.path or ""):
                 items = wrap(kind, _scoped(kind, [body]), account, parent, location)
@@ -289,6 +288,15 @@ class _Reader:
             for asset in items:
                 self._keep(name if asset["name"] else None, asset, f"an item of {name} without a name")
         return bool(best)
+
+    def _refusal(self, address: str, host: str, status: int, body: Any) -> bool:
+        """A list that did not come; a single resource that is not there says nothing of any list."""
+        names = [name for name, kind in self.kinds.items() if _many(kind, address, host)]
+        told = [name for name in names if _service(self.kinds[name]) in json.dumps(body)]
+        for name in told or names:
+            service = _service(self.kinds[name]).split(".")[0]
+            self.found.troubles[name] = trouble_of(_error(status, body), service)
+        return bool(names) or status == _GONE
 
     def _keep(self, kind: str | None, asset: dict[str, Any], what: str) -> None:
         if kind is None:
@@ -506,6 +514,11 @@ def _one(kind: Kind, address: str, host: str) -> bool:
     service, pattern = _patterns(kind.list_.path, not _flattened(host))
     more = "-.+" if _flattened(host) else "/[^/]+"
     return _served(service, host) and re.fullmatch(pattern.pattern + more, address) is not None
+
+
+def _service(kind: Kind) -> str:
+    """The host of the kind's service, without a region."""
+    return re.sub(r"\{\w+\}-", "", (kind.list_.path or "").partition("/")[0])
 
 
 def _prefix(kind: Kind) -> str:
