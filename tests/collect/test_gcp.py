@@ -1098,6 +1098,13 @@ def test_words_may_be_numbers(level: Any, custody: str) -> None:
     assert [item.custody for item in rows["keys"]] == [custody]
 
 
+def test_a_name_without_end_is_left_unread() -> None:
+    found = GcpAnswers()
+    found.take("", 200, [{"name": "projects/p/" + "locations/a/instances/" * 20_000}], kinds())
+    assert (found.assets, found.unread) == ({}, 1)
+    assert all(len(name) < 300 for name in found.unread_of)
+
+
 ODD_KEYS = st.sampled_from(
     [
         "name",

@@ -42,6 +42,7 @@ _POLICY = re.compile(r"[/-](?:getIamPolicy|iam)\Z")
 _FLAT_PROJECT = re.compile(r"(?:.*-)?projects-(.+)")
 _ASKS = re.compile(r":(?:get|list|search|analyze|batchGet|query|aggregated)")
 _GONE = 404
+_LONGEST = 255
 _HIT = "a search hit says neither where copies are nor who holds the key"
 
 
@@ -186,8 +187,9 @@ class _Reader:
             self._remember(address, body)
             if _POLICY.search(address) and isinstance(body, dict) and self._grants(address, host, body):
                 return
-        if not self._list(address, host, status, body):
-            self.found.unread_of[f"{host}/{address}".removeprefix(f"{_UNKNOWN}/")] += 1
+        told = not _flattened(host) or len(address) <= _LONGEST  # a name that long is no file's, and costly to try
+        if not (told and self._list(address, host, status, body)):
+            self.found.unread_of[f"{host}/{address}".removeprefix(f"{_UNKNOWN}/")[:_LONGEST]] += 1
 
     def _assets(self, body: Any, url: str) -> bool:
         """Assets in any of the inventory's own forms."""
