@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,12 +13,14 @@ from typing import Any
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from residency.collect.azure import AzureDriver, azure_clients, permits, table_rows, trouble_of, type_of
 from residency.collect.engine import sweep
 from residency.collect.grants import Scope
 from residency.collect.lint import _reached_by
-from residency.collect.recorded_azure import AzureAnswers, read_azure_answers
+from residency.collect.recorded_azure import AzureAnswers, _answers, read_azure_answers
 from residency.collect.spec import Kind, load_kinds
 from residency.data import DataFolders
 from residency.errors import CredentialsError, InputError
@@ -107,7 +110,12 @@ def places(rows: Rows, end: str) -> set[tuple[str, str, str]]:
         ("servers/main", {("primary", "japaneast", ""), ("replica", "northeurope", "")}),
         (
             "databases/orders",
-            {("primary", "japaneast", ""), ("replica", "northeurope", ""), ("backup", "japanwest", "")},
+            {
+                ("primary", "japaneast", ""),
+                ("replica", "northeurope", ""),
+                ("backup", "japaneast", ""),
+                ("backup", "japanwest", ""),
+            },
         ),
         ("databases/older", {("primary", "japaneast", ""), ("backup", "", "")}),
         ("databases/master", set()),
@@ -118,6 +126,10 @@ def places(rows: Rows, end: str) -> set[tuple[str, str, str]]:
         (
             "namespaces/events",
             {("primary", "japaneast", ""), ("replica", "japanwest", ""), ("metadata", "", "eventsfar")},
+        ),
+        (
+            "namespaces/bus",
+            {("primary", "japaneast", ""), ("replica", "koreacentral", ""), ("metadata", "", "busfar")},
         ),
         ("accounts/ai", {("primary", "japaneast", ""), ("processing", "global", ""), ("processing", "", "")}),
         ("accounts/translate", {("primary", "global", "")}),
@@ -145,6 +157,7 @@ def places(rows: Rows, end: str) -> set[tuple[str, str, str]]:
         ("versions/1.0.0", {("primary", "japaneast", ""), ("primary", "westeurope", ""), ("replica", "westus", "")}),
         ("redisenterprise/warm", {("primary", "japaneast", ""), ("replica", "", "warmfar")}),
         ("topics/egtopic", {("primary", "japaneast", ""), ("failover", "japanwest", "")}),
+        ("monitors/datadog", {("log", "", "")}),
         ("registries/mlreg", {("primary", "japaneast", ""), ("primary", "westeurope", "")}),
     ],
 )
@@ -192,16 +205,99 @@ def test_keys_name_their_vault(whole: Rows) -> None:
 
 
 def test_other_tenants_are_grants(whole: Rows) -> None:
-    tenants = [item for item in whole["grants"] if item.store_id.endswith("storageaccounts/uploads")]
-    assert [(item.principal, item.principal_kind) for item in tenants] == [(OTHER_TENANT, "tenant")]
+    reach = [item for item in whole["grants"] if item.store_id.endswith("storageaccounts/uploads")]
+    assert [item.principal for item in reach if item.principal_kind == "tenant"] == [OTHER_TENANT]
     assert {item.access for item in whole["grants"] if item.kind == "azure.kusto.cluster"} == {"read", "unknown"}
     assert {item.principal for item in whole["grants"] if item.store_id.endswith("registrationassignments/a1")} == {
         OTHER_TENANT,
         DELEGATE,
     }
-    gallery = {(item.principal_kind, item.external) for item in whole["grants"] if item.store_id.endswith("/gal")}
+    shares = [item for item in whole["grants"] if item.kind == "azure.compute.gallery"]
+    gallery = {(item.principal_kind, item.external) for item in shares}
     assert {kind for kind, _ in gallery} == {"tenant", "unknown", "public"}
     assert "no" not in {external for _, external in gallery}
+
+
+def test_role_assignments(whole: Rows) -> None:
+    """Who is in a role of the whole subscription, and who below it; whose a principal is, the directory alone says."""
+    kind_of = {item.store_id.rpartition("/")[2]: item.kind.rpartition(".")[2] for item in whole["stores"]}
+    wide, narrow = "role_assignment", "role_assignment_below"
+    assert [kind_of[name] for name in ("r1", "r2", "r3", "r4", "r5")] == [wide, wide, narrow, narrow, wide]
+    found = {
+        item.store_id.rpartition("/")[2]: (item.principal_kind, item.access, item.external, item.condition)
+        for item in whole["grants"]
+    }
+    assert found["r1"] == ("user", "admin", "unknown", "none")
+    assert found["r2"] == ("user", "write", "unknown", "none")
+    assert found["r3"] == ("group", "read", "yes", "none")
+    assert found["r4"] == ("user", "read", "yes", "unknown")
+    assert found["r5"] == ("unknown", "unknown", "unknown", "none")
+    assert kinds()[f"azure.authorization.{wide}"].account_wide
+    assert not kinds()[f"azure.authorization.{narrow}"].account_wide
+
+
+def test_assignments_below_reach_what_is_below(whole: Rows) -> None:
+    below = [item for item in whole["grants"] if item.kind.endswith("role_assignment_below")]
+    group = {item.store_id for item in below if item.principal.startswith("00000003")}
+    one = {item.store_id.rpartition("/")[2] for item in below if item.principal.startswith("00000004")}
+    assert one == {"r4", "uploads"}
+    stores = {item.store_id for item in whole["stores"] if not item.kind.startswith("azure.authorization.")}
+    prod = {name for name in stores if "/resourcegroups/prod/" in name}
+    assert {name for name in group if not name.endswith("/r3")} == prod
+
+
+def test_logs_and_costs_that_go_elsewhere(whole: Rows) -> None:
+    assert places(whole, "diagnosticsettings/all") == {
+        ("log", "", name) for name in ("uploadscopy", "events", "logs", "dd")
+    }
+    assert places(whole, "logprofiles/default") == {("log", "", "uploadscopy"), ("log", "", "events")}
+    assert places(whole, "exports/monthly") == {("log", "", "uploadscopy")}
+    told = [item for item in whole["gaps"] if item.field == "log"]
+    assert [item.store_id for item in told] == [f"/subscriptions/{OWN}"]
+
+
+def test_policies_on_places_are_recorded_and_complete_nothing(whole: Rows) -> None:
+    (policy,) = [item for item in whole["stores"] if item.kind == "azure.authorization.policy_assignment"]
+    labels = {(item.key, item.value) for item in whole["labels"] if item.store_id == policy.store_id}
+    assert (policy.name, ("allowedLocations", "japaneast,japanwest") in labels) == ("Japan only", True)
+    assert "closed" not in {item.status for item in whole["units"]}
+
+
+def test_the_directory_lies_nobody_says_where(whole: Rows) -> None:
+    (tenant,) = [item for item in whole["stores"] if item.kind == "azure.resources.tenant"]
+    assert places(whole, tenant.store_id) == {("primary", "", "")}
+    assert ("countryCode", "JP") in {
+        (item.key, item.value) for item in whole["labels"] if item.store_id == tenant.store_id
+    }
+    assert "placement" in {item.field for item in whole["gaps"] if item.store_id == tenant.store_id}
+
+
+def test_tenants_are_asked_once_however_many_subscriptions() -> None:
+    both = [{"subscriptionId": name, "tenantId": TENANT, "state": "Enabled"} for name in (OWN, DENIED)]
+    every = Exchange(
+        "GET", f"/subscriptions/{DENIED}/providers/Microsoft.Authorization/permissions", (Answer(body={"value": []}),)
+    )
+    with replay(Exchange("GET", "/subscriptions", (Answer(body={"value": both}),)), every) as server:
+        rows = swept(driver(server.url, ("azure.resources.tenant",)))
+        asked = server.requests.count("GET /tenants")
+    assert asked == 2  # planning, then the kind
+    assert [item.status for item in rows["units"]] == ["seen", "seen"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (Answer(body={"value": []}), "empty"),
+        (error(403, "AuthorizationFailed"), "denied"),
+        (Answer(body={"values": []}), "failed"),
+    ],
+)
+def test_how_a_list_that_resource_graph_does_not_have_ends(answer: Answer, status: str) -> None:
+    path = f"/subscriptions/{OWN}/providers/Microsoft.CostManagement/exports"
+    with replay(Exchange("GET", path, (answer,))) as server:
+        rows = swept(driver(server.url, ("azure.costmanagement.export",)))
+    assert {item.status for item in rows["units"] if item.account == OWN} == {status}
+    assert bool([item for item in rows["gaps"] if item.account == OWN]) == (status != "empty")
 
 
 def test_labels_and_identifiers(whole: Rows) -> None:
@@ -409,10 +505,17 @@ def fixtures() -> AzureAnswers:
 
 
 NOT_REACHABLE = {
+    # where a partner keeps what it is sent, the partner alone says
+    **{
+        f"azure.{name}.monitor": {"properties.partnerRegion"}
+        for name in ("datadog", "dynatrace", "elastic", "newrelic")
+    },
     # what an unknown place is read from: absent by its own condition, and tested above
-    "azure.documentdb.account": {"properties.locations", "properties", "properties.backupPolicy", "!(properties)"},
+    "azure.documentdb.account": {"properties.locations", "properties", "!(properties)"},
     "azure.dataprotection.backup_vault": {"properties.storageSettings"},
     "azure.cognitiveservices.account": {"properties.dataZone"},
+    # nothing that Azure answers says where a directory lies
+    "azure.resources.tenant": {"dataLocation"},
 }
 
 
@@ -507,12 +610,34 @@ def test_recorded_places(name: str, kind: str, expected: set[tuple[str, str]]) -
         assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("policy", "copies"),
+    [
+        ({"type": "Periodic", "periodicModeProperties": {"backupStorageRedundancy": "Geo"}}, {"japanwest"}),
+        ({"type": "Periodic", "periodicModeProperties": {"backupStorageRedundancy": "Local"}}, set()),
+        ({"type": "Periodic", "periodicModeProperties": {"backupIntervalInMinutes": 240}}, {""}),
+        ({"type": "Continuous", "continuousModeProperties": {"tier": "Continuous7Days"}}, set()),
+        (None, {""}),
+    ],
+)
+def test_backups_of_cosmos_db(policy: Any, copies: set[str]) -> None:
+    row = {
+        "id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.DocumentDB/databaseAccounts/a",
+        "location": "West US",
+        "properties": {"locations": [{"locationName": "Japan East", "failoverPriority": 0}], "backupPolicy": policy},
+    }
+    found = AzureAnswers()
+    found.take("", [row])
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    assert {item.location for item in rows["placements"] if item.role == "backup"} == copies
+
+
 def test_recorded_storage_copies() -> None:
     rows, _ = recorded("storage-ragrs.json")
     copies = {(item.role, item.location) for item in rows["placements"] if item.role == "replica" and item.location}
     assert copies == {("replica", "westus"), ("replica", "eastus2")}
     rows, _ = recorded("storage-cmk-logprofile.json")
-    assert {item.custody for item in rows["keys"]} == {"customer-managed"}
+    assert {item.custody for item in rows["keys"] if item.kind == "azure.storage.account"} == {"customer-managed"}
     assert {(item.role, item.location) for item in rows["placements"] if item.location} == {
         ("primary", "centralus"),
         ("replica", "eastus2"),
@@ -529,6 +654,15 @@ def test_recorded_replication_link_stays_in_its_region() -> None:
     assert found == {("replica", "eastus")}
 
 
+def test_recorded_long_term_backups() -> None:
+    rows, found = recorded("sql-ltr-policy.json")
+    kept = {
+        (item.store_id.rpartition("/")[2], item.location) for item in rows["placements"] if "long-term" in item.note
+    }
+    assert ("cclongtermretentiondb", "eastus2") in kept
+    assert found.unread == 0
+
+
 def test_recorded_secondary_hint_is_no_replica() -> None:
     rows, _ = recorded("sql-database-secondary.json")
     assert "centralus" not in {item.location for item in rows["placements"]}
@@ -542,25 +676,253 @@ def test_recorded_samples_with_odd_names() -> None:
     assert {item.custody for item in rows["keys"]} == {"customer-managed", "provider-managed"}
     rows, _ = recorded("sample-generic-resources.json")
     assert {item.custody for item in rows["keys"]} == {"unknown"}
-    assert {item.field for item in rows["gaps"]} == {"placement", "key"}
+    assert {item.field for item in rows["gaps"] if item.store_id} == {"placement", "key"}
 
 
 def test_recorded_lighthouse_tenant() -> None:
-    _, found = recorded("managed-by-tenant.json")
+    rows, found = recorded("managed-by-tenant.json")
     (subscription,) = found.subscriptions.values()
     assert subscription.managed_by == (subscription.tenant,)
+    # the recording was scrubbed so that the managing tenant is the subscription's own
+    assert [(item.kind, item.external) for item in rows["grants"]] == [("azure.resources.subscription", "no")]
+    assert {item.kind for item in rows["stores"]} == {
+        "azure.resources.subscription",
+        "azure.insights.diagnostic_setting",
+    }
+    other = {"id": "/subscriptions/s", "subscriptionId": "s", "tenantId": "t", "managedByTenants": [{"tenantId": "u"}]}
+    answers = AzureAnswers()
+    answers.take("/subscriptions/s", other)
+    scope = Scope(tenants=frozenset({"home"}), complete=True)
+    rows = answers.rows(kinds(), catalogue(), seen_at=WHEN, scope=scope)
+    assert [(item.principal, item.external) for item in rows["grants"]] == [("u", "yes")]
 
 
-@pytest.mark.parametrize("name", ["dns-zone-global.json", "cost-export.json", "role-assignments.json", "tenants.json"])
-def test_recorded_answers_without_stores(name: str) -> None:
+def test_recorded_role_assignments() -> None:
+    rows, found = recorded("role-assignments.json")
+    grants = [item for item in rows["grants"] if "role_assignment" in item.kind]
+    assert (len(rows["stores"]), len(grants)) == (74, 74)
+    assert Counter(item.value for item in rows["labels"] if item.key == "principalType") == {
+        "User": 18,
+        "ServicePrincipal": 56,
+    }
+    assert {item.external for item in grants} == {"unknown"}
+    assert {item.access for item in grants} >= {"admin", "write"}
+    assert found.unread_of == {"microsoft.compute/virtualmachines": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "target"),
+    [
+        ("cost-export.json", "azure.costmanagement.export", "storageaccounts/cccmstorageceqqwjzvp2dii"),
+        (
+            "diagnostic-settings-to-storage.json",
+            "azure.insights.diagnostic_setting",
+            "storageaccounts/diagnosticc129bfa71a47",
+        ),
+        ("diagnostic-settings-eventhub.json", "azure.insights.diagnostic_setting", "namespaces/jmonitoreh012768"),
+        ("managed-by-tenant.json", "azure.insights.diagnostic_setting", "storageaccounts/cfbtjmypwym"),
+        ("storage-cmk-logprofile.json", "azure.insights.log_profile", "storageaccounts/storagecfb11success"),
+    ],
+)
+def test_recorded_logs_that_go_elsewhere(name: str, kind: str, target: str) -> None:
     rows, _ = recorded(name)
+    found = {
+        item.target.partition("/providers/")[2].partition("/")[2] for item in rows["placements"] if item.kind == kind
+    }
+    assert target in found
+
+
+def test_an_assignment_of_a_management_group_reaches_every_subscription_below() -> None:
+    group = "/providers/Microsoft.Management/managementGroups/mg"
+    row = {
+        "id": f"{group}/providers/Microsoft.Authorization/roleAssignments/r",
+        "type": "Microsoft.Authorization/roleAssignments",
+        "properties": {"principalId": "p", "principalType": "User", "scope": group},
+    }
+    found = AzureAnswers()
+    for name in ("s1", "s2"):
+        address = f"https://management.azure.com/subscriptions/{name}/providers/Microsoft.Authorization/roleAssignments"
+        found.take(address, {"value": [row]})
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    assert [item.account for item in rows["stores"]] == ["s1", "s2"]
+    assert len({item.store_id for item in rows["grants"]}) == 2
+
+
+def test_recorded_tenant() -> None:
+    rows, _ = recorded("tenants.json")
+    assert [(item.kind, item.name) for item in rows["stores"]] == [
+        ("azure.resources.tenant", "0" * 8 + "-0000-0000-0000-" + "0" * 12)
+    ]
+
+
+def test_recorded_pages_of_rows_without_properties() -> None:
+    rows, found = recorded("resource-graph-page-skiptoken.json")
+    assert {item.kind for item in rows["stores"]} == {"azure.servicebus.namespace", "azure.storage.account"}
+    assert found.unread_of == {"microsoft.managedidentity/userassignedidentities": 1}
+
+
+@pytest.mark.parametrize("name", ["dns-zone-global.json", "service-tags.json", "sample-locations.json"])
+def test_recorded_answers_without_stores_are_counted_and_named(name: str) -> None:
+    rows, found = recorded(name)
     assert rows["stores"] == []
+    assert found.unread
+    assert {item.cause for item in rows["gaps"]} == {"unsupported"}
+
+
+BLOB = {
+    "id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Cache/redis/r",
+    "location": "East US",
+    "properties": {"sku": {"name": "Premium"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"), [(200, None), (403, "denied"), (401, "denied"), (500, "failed"), (0, "skipped")]
+)
+def test_a_recorded_refusal_of_a_detail_is_told_as_one(status: int, cause: str | None) -> None:
+    found = AzureAnswers()
+    found.take("", [BLOB])
+    if status:
+        found.take(f"https://management.azure.com{BLOB['id']}/linkedServers?api-version=x", {"value": []}, status)
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    assert {item.cause for item in rows["gaps"]} == ({cause} if cause else set())
+
+
+@pytest.mark.parametrize(
+    ("content", "stores"),
+    [
+        (
+            {
+                "interactions": [
+                    {
+                        "request": {"uri": "https://x/y"},
+                        "response": {"status": {"code": 200}, "body": {"string": json.dumps(BLOB)}},
+                    }
+                ]
+            },
+            1,
+        ),
+        (
+            {
+                "interactions": [
+                    {
+                        "request": {"uri": "https://x/y"},
+                        "response": {"status": {"code": 200}, "body": {"string": "<html>"}},
+                    }
+                ]
+            },
+            0,
+        ),
+        (
+            {
+                "interactions": [
+                    {"request": {"uri": "https://x/y", "method": "DELETE"}, "response": {"body": {"data": BLOB}}}
+                ]
+            },
+            0,
+        ),
+        (
+            {
+                "interactions": [
+                    {"request": {"uri": "https://x/y"}, "response": {"status": {"code": 403}, "body": "no"}}
+                ]
+            },
+            0,
+        ),
+        ({"interactions": [{}]}, 0),
+        (
+            {
+                "networkCallRecords": [
+                    {"Method": "GET", "Uri": "https://x/y", "Response": {"StatusCode": "200", "Body": json.dumps(BLOB)}}
+                ]
+            },
+            1,
+        ),
+        (
+            {
+                "networkCallRecords": [
+                    {"Method": "GET", "Uri": "https://x/y", "Response": {"StatusCode": "200", "Body": "{"}}
+                ]
+            },
+            0,
+        ),
+        ({"data": "odd"}, 0),
+        ({"data": [BLOB]}, 1),
+        ([BLOB, 7], 1),
+        (BLOB, 1),
+        ({"value": [BLOB]}, 1),
+        (None, 0),
+    ],
+)
+def test_forms_of_files(tmp_path: Path, content: Any, stores: int) -> None:
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    found = read_azure_answers([tmp_path / "x.json"])
+    assert len(found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())["stores"]) == stores
 
 
 def test_a_file_that_is_not_json(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{")
     with pytest.raises(InputError, match=r"x\.json"):
         read_azure_answers([tmp_path / "x.json"])
+
+
+ODD_KEYS = st.sampled_from(
+    [
+        "id",
+        "name",
+        "type",
+        "location",
+        "properties",
+        "value",
+        "data",
+        "columns",
+        "rows",
+        "subscriptionId",
+        "tenantId",
+        "managedByTenants",
+        "sku",
+        "tags",
+        "scope",
+        "principalId",
+        "parameters",
+        "interactions",
+        "networkCallRecords",
+        "request",
+        "response",
+        "Response",
+        "status",
+        "body",
+        "Body",
+        "code",
+        "uri",
+    ]
+)
+ODD_VALUES = st.sampled_from(
+    [
+        "",
+        None,
+        True,
+        7,
+        "x",
+        "200",
+        "/subscriptions/s",
+        "/tenants/t",
+        BLOB["id"],
+        "Microsoft.Cache/redis",
+        "https://x/y",
+    ]
+)
+ODD = st.recursive(ODD_VALUES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ODD_KEYS, inner, max_size=5))
+
+
+@given(st.sampled_from(["", "https://x/subscriptions/s/providers/y", "https://x/tenants"]), ODD)
+def test_an_odd_answer_never_stops_the_reading(url: str, body: Any) -> None:
+    found = AzureAnswers()
+    found.take(url, body)
+    for at, status, answer in _answers(body):
+        found.take(at, answer, status)
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    assert {item.store_id for item in rows["placements"]} == {item.store_id for item in rows["stores"]}
 
 
 def test_through_the_engine(tmp_path: Path) -> None:

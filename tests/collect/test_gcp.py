@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,13 +14,15 @@ from typing import Any
 
 import pytest
 from google.api_core import exceptions
+from hypothesis import given
+from hypothesis import strategies as st
 
 from residency.collect.engine import sweep
-from residency.collect.gcp import GcpDriver, gcp_clients, read_assets, trouble_of, wrap
+from residency.collect.gcp import GcpDriver, gcp_clients, trouble_of, wrap
 from residency.collect.grants import Scope
 from residency.collect.lint import _reached_by
 from residency.collect.mapping import Asked, Record, map_record
-from residency.collect.recorded_gcp import GcpAnswers, read_gcp_answers
+from residency.collect.recorded_gcp import GcpAnswers, _answers, _owner, read_gcp_answers
 from residency.collect.spec import Kind, load_kinds
 from residency.data import DataFolders
 from residency.errors import InputError
@@ -125,6 +128,20 @@ def places(rows: Rows, end: str) -> set[tuple[str, str, str, str]]:
         ("disks/vm-1", {("primary", "gcp", "asia-northeast1", ""), ("replica", "gcp", "", "vm-1-copy")}),
         ("snapshots/uploading", {("backup", "gcp-gcs", "", "")}),
         ("topics/anywhere", {("primary", "gcp", "global", "")}),
+        ("subscriptions/worker", {("primary", "gcp", "", "bounded"), ("replica", "gcp", "", "anywhere")}),
+        ("subscriptions/to-table", {("primary", "gcp", "", "bounded"), ("replica", "gcp", "", "events")}),
+        ("subscriptions/to-bucket", {("primary", "gcp", "", "bounded"), ("replica", "gcp", "", "access-logs")}),
+        ("subscriptions/to-address", {("primary", "gcp", "", "bounded"), ("processing", "gcp", "", "in")}),
+        ("instances/wide", {("primary", "gcp", "asia-northeast1", ""), ("primary", "gcp", "us-central1", "")}),
+        ("instanceConfigs/regional-asia-northeast1", set()),
+        (
+            "instanceConfigs/custom-three-places",
+            {
+                ("primary", "gcp", "us-central1", ""),
+                ("metadata", "gcp", "us-east1", ""),
+                ("replica", "gcp", "europe-west1", ""),
+            },
+        ),
         ("sinks/to-bucket", {("log", "gcp", "", "access-logs")}),
         ("sinks/all-audit", {("log", "gcp", "", "events")}),
         ("clusters/db-far", {("replica", "gcp", "europe-west8", "")}),
@@ -243,8 +260,27 @@ def test_assets_of_an_organisation_go_to_their_project(whole: Rows) -> None:
 
 
 def test_calls_add_up(whole: Rows) -> None:
-    # two pages of assets, one of IAM, one of organisation policies, two details
-    assert sum(item.calls for item in whole["units"]) == 6
+    # two pages of assets, one of IAM, one of organisation policies, three details, one list of the project with Spanner
+    assert sum(item.calls for item in whole["units"]) == 8
+
+
+def test_a_service_is_asked_where_it_is_in_use_or_nobody_knows() -> None:
+    config, instance = "gcp.spanner.instance_config", "gcp.spanner.instance"
+    with replay() as server:
+        swept(driver(server.url, (config, instance)))
+        asked = {item for item in server.requests if item.endswith("/instanceConfigs")}
+    assert asked == {"GET /spanner.googleapis.com/v1/projects/data-prod/instanceConfigs"}
+    with replay() as server:
+        rows = swept(driver(server.url, (config,)))
+        asked = {item for item in server.requests if item.endswith("/instanceConfigs")}
+    assert len(asked) == 3
+    assert {
+        item.account: item.status for item in rows["units"] if item.account in {"app-prod", "data-prod", "lab"}
+    } == {
+        "app-prod": "empty",
+        "data-prod": "seen",
+        "lab": "disabled",
+    }
 
 
 @pytest.mark.parametrize(
@@ -486,16 +522,17 @@ def fixtures() -> GcpAnswers:
         for answer in exchange.answers:
             if exchange.path.endswith("/assets"):
                 found.take("", answer.status, answer.body, kinds())
+            elif exchange.path.startswith(("/spanner.", "/bigtableadmin.")) and answer.status == 200:
+                found.take(f"https:/{exchange.path}", answer.status, answer.body, kinds(), "data-prod")
     return found
 
 
 @functools.cache
 def fixture_records() -> tuple[tuple[str, Record], ...]:
-    config = next(item for item in load_exchanges(REPLAY) if "instanceConfigs" in item.path).answers[0].body
-    records = list(fixtures().records())
+    records = list(fixtures().records(kinds()))
     for name, record in records:
-        if name.startswith("gcp.spanner.instance") and "custom-" in record.data["resource"]["data"]["config"]:
-            record.data["config"] = config
+        if name == "gcp.cloudresourcemanager.project":
+            record.data["above"] = [{"role": "roles/viewer", "members": ["user:a@example.com"]}]
     return tuple(records)
 
 
@@ -520,33 +557,361 @@ REACHED_ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(name for name, kind in kinds().items() if kind.list_.path))
-def test_own_list_reads_as_the_inventory(name: str) -> None:
-    kind = kinds()[name]
-    items = kind.list_.items or "@"
-    compared = 0
+# their items do not say what the inventory knows: the storage policy in force, a place, the number of the project
+SAYS_LESS = {"gcp.pubsub.topic", "gcp.bigtableadmin.backup", "gcp.cloudresourcemanager.project", "gcp.bigquery.table"}
+
+
+def shown(kind: Kind, record: Record, name: str) -> set[tuple[str, str, str]]:
+    rows = map_record(kind, record, asked(name))
+    return {(item.role, item.location, item.target) for item in rows["placements"]}
+
+
+def listed(kind: Kind, data: Any) -> Any:
+    """The answer of the service's own list with one item."""
+    path, items = kind.list_.path or "", kind.list_.items or "@"
+    if "/aggregated/" in path:
+        return {"items": {"somewhere": {path.rpartition("/")[2]: [data]}}}
+    return data if items == "@" else {items.removesuffix("[]"): [data]}
+
+
+def examples(name: str) -> Iterator[tuple[dict[str, Any], str, Record]]:
     for found, record in fixture_records():
         asset = record.data
-        if found != name or asset["name"].startswith(f"//logging.googleapis.com/{ORG}"):
-            continue
-        account = next(iter(asset["name"].split("projects/")[1:]), "x/").split("/")[0]
-        data = asset["resource"]["data"]
-        body = data if items == "@" else {items.removesuffix("[]"): [data]}
-        (wrapped,) = wrap(kind, body, account)
-        assert wrapped["name"] == asset["name"]
-        rows = [
-            {
-                (item.role, item.location, item.target)
-                for item in map_record(kind, Record({**form, "config": record.data.get("config")}, "x"), asked(name))[
-                    "placements"
-                ]
-            }
-            for form in (wrapped, asset)
-        ]
-        if name not in {"gcp.pubsub.topic", "gcp.bigtableadmin.backup"}:
-            assert rows[0] == rows[1]
+        if found == name and asset.get("resource", {}).get("data") and ORG not in asset["name"]:
+            account = next(iter(re.split(r"(?:projects|organizations)/", asset["name"])[1:]), "x/").split("/")[0]
+            yield asset["resource"]["data"], account, record
+
+
+@pytest.mark.parametrize("name", sorted(kinds()))
+def test_own_list_reads_as_the_inventory(name: str) -> None:
+    kind = kinds()[name]
+    compared = 0
+    for data, account, record in examples(name):
+        asset = record.data
+        parent = "/".join(asset["name"].split("/")[3:5])
+        (wrapped,) = wrap(kind, listed(kind, data), account, parent, asset["resource"]["location"])
+        if name != "gcp.cloudresourcemanager.project":
+            assert wrapped["name"] == asset["name"]
+        if name not in SAYS_LESS:
+            details = {key: value for key, value in asset.items() if key in {"config", "clusters"}}
+            again = Record({**wrapped, **details}, "x", record.failed)
+            assert shown(kind, again, name) == shown(kind, record, name)
         compared += 1
-    assert compared
+    assert compared or name == "gcp.cloudresourcemanager.organization"
+
+
+def addresses(kind: Kind, account: str, region: str) -> Iterator[str]:
+    """Where a list may have been asked: every place or one, regional hosts, other versions of the API."""
+    path = (kind.list_.path or "").split("?")[0]
+    host, _, rest = path.partition("/")
+    rest = rest.replace("{project}", account).replace("{location}", region)
+    rest = re.sub(r"\{\w+\}", "app-prod" if "organizations/" in rest else "any-one", rest)
+    plain = host.replace("{location}-", "")
+    hosts = {host.replace("{location}", region), plain, f"{region}-{plain}", plain.replace(".", f".{region}.rep.", 1)}
+    for one in sorted(hosts):
+        yield f"https://{one}/{rest}?alt=json&pageSize=100"
+    yield f"https://{plain}/{rest.replace('/-/', f'/{region}/')}"
+    beta = re.sub(r"(^|/)v([0-9])[a-z0-9]*/", r"\1v\2beta1/", rest)
+    yield f"https://{plain}/{beta}"
+    if "/aggregated/" in rest:
+        yield f"https://{plain}/{rest.replace('/aggregated/', f'/zones/{region}-a/')}"
+        yield f"https://www.googleapis.com/{rest.replace('/aggregated/', f'/regions/{region}/')}"
+
+
+@pytest.mark.parametrize("name", sorted(kinds()))
+def test_every_list_is_read_wherever_it_was_asked(name: str) -> None:
+    kind = kinds()[name]
+    data, account, record = next(examples(name), ({"name": ORG, "displayName": "x"}, "x", None))
+    region = (record.data["resource"].get("location") if record else "") or "asia-northeast1"
+    for url in addresses(kind, account, region):
+        body = listed(kind, data)
+        if "aggregated" in (kind.list_.path or "") and "/aggregated/" not in url:
+            body = {"items": [data]}
+        found = GcpAnswers()
+        found.take(url, 200, body, kinds())
+        assert list(found.assets) == [name], url
+        if record and name not in {"gcp.cloudresourcemanager.project"}:
+            assert list(found.assets[name]) == [record.data["name"]], url
+        assert found.unread == 0
+
+
+@pytest.mark.parametrize("name", sorted(name for name, kind in kinds().items() if kind.list_.asset_type))
+def test_a_search_hit_is_a_store_with_its_gaps(name: str) -> None:
+    hit = {
+        "name": "//x.googleapis.com/projects/app-prod/x/y",
+        "assetType": kinds()[name].list_.asset_type,
+        "project": "projects/300000000001",
+        "displayName": "y",
+        "location": "asia-northeast1",
+        "labels": {"data-class": "communication-content"},
+        "kmsKeys": ["projects/p/locations/us/keyRings/r/cryptoKeys/k"],
+    }
+    if name == "gcp.orgpolicy.policy":
+        hit["name"] = "//orgpolicy.googleapis.com/projects/app-prod/policies/gcp.resourceLocations"
+    found = GcpAnswers()
+    found.take("https://cloudasset.googleapis.com/v1/projects/x:searchAllResources", 200, {"results": [hit]}, kinds())
+    rows = found.rows(kinds(), catalogue(), account="", seen_at=WHEN, scope=Scope())
+    (store,) = rows["stores"]
+    assert store.account == "app-prod"
+    assert {item.field for item in rows["gaps"]} >= {"placement", "key", "grants"}
+    assert ("data-class", "communication-content") in {(item.key, item.value) for item in rows["labels"]}
+    assert all(item.custody in {"customer-managed", "external"} for item in rows["keys"])
+    assert found.unread == 0
+
+
+DISK = {"name": "vm", "zone": "projects/p/zones/us-central1-a", "sizeGb": "10"}
+DISK_ASSET = {
+    "name": "//compute.googleapis.com/projects/p/zones/us-central1-a/disks/vm",
+    "assetType": "compute.googleapis.com/Disk",
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "stores"),
+    [
+        ({"assets": [{"asset": {**DISK_ASSET, "resource": {"data": DISK}}, "window": {}}]}, 1),
+        ({"assets": [{"asset": {**DISK_ASSET, "resource": {"data": DISK}}, "deleted": True}]}, 0),
+        ({"results": [{**DISK_ASSET, "location": "us-central1-a"}]}, 1),
+        ({"results": [{**DISK_ASSET, "versionedResources": [{"version": "v1", "resource": DISK}]}]}, 1),
+        ({"results": [{"resource": DISK_ASSET["name"], "assetType": DISK_ASSET["assetType"], "policy": {}}]}, 1),
+        ([DISK_ASSET], 1),
+        ([{**DISK, "selfLink": "https://www.googleapis.com/compute/v1/projects/p/zones/us-central1-a/disks/vm"}], 1),
+        (
+            [{"name": "projects/p/instances/i/databases/d", "state": "READY", "encryptionConfig": {"kmsKeyName": "k"}}],
+            1,
+        ),
+        ([{"name": "odd"}], 0),
+        ("odd", 0),
+    ],
+)
+def test_forms_of_assets(body: Any, stores: int) -> None:
+    found = GcpAnswers()
+    found.take("", 200, body, kinds())
+    rows = found.rows(kinds(), catalogue(), account="", seen_at=WHEN, scope=Scope())
+    assert len(rows["stores"]) == stores
+    assert bool(found.unread) == (not stores and "deleted" not in str(body))
+
+
+def test_a_hit_takes_nothing_from_what_is_known() -> None:
+    full, hit = {**DISK_ASSET, "resource": {"data": DISK}}, {**DISK_ASSET, "location": "us-central1-a"}
+    shapes: list[set[tuple[str, str]]] = []
+    for order in ([full, hit], [hit, full], [full]):
+        found = GcpAnswers()
+        for item in order:
+            found.take("", 200, [item], kinds())
+        rows = found.rows(kinds(), catalogue(), account="", seen_at=WHEN, scope=Scope())
+        shapes.append({(item.role, item.location) for item in rows["placements"]} | {("gap", "") for _ in rows["gaps"]})
+    assert shapes[0] == shapes[1] == shapes[2] == {("primary", "us-central1")}
+
+
+POLICY_ON = "//cloudresourcemanager.googleapis.com/projects/7"
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "labels"),
+    [
+        (
+            "https://cloudresourcemanager.googleapis.com/v1/organizations/1:listOrgPolicies",
+            {"policies": [{"constraint": "constraints/gcp.resourceLocations", "listPolicy": {"allValues": "DENY"}}]},
+            {("denyAll", "true")},
+        ),
+        (
+            "https://orgpolicy.googleapis.com/v2/projects/7/policies",
+            {
+                "policies": [
+                    {
+                        "name": "projects/7/policies/gcp.resourceLocations",
+                        "spec": {"rules": [{"values": {"allowedValues": ["in:eu-locations"]}}]},
+                    }
+                ]
+            },
+            {("allowedValues", "in:eu-locations")},
+        ),
+        (
+            "https://cloudasset.googleapis.com/v1/organizations/1:analyzeOrgPolicies",
+            {
+                "orgPolicyResults": [
+                    {
+                        "consolidatedPolicy": {
+                            "attachedResource": POLICY_ON,
+                            "rules": [{"values": {"allowedValues": ["in:jp-locations"]}}],
+                        },
+                        "policyBundle": [{"constraint": "constraints/gcp.resourceLocations"}],
+                    }
+                ]
+            },
+            {("allowedValues", "in:jp-locations")},
+        ),
+        (
+            "https://cloudresourcemanager.googleapis.com/v1/projects/7:listOrgPolicies",
+            {
+                "policies": [
+                    {"constraint": "constraints/storage.publicAccessPrevention", "booleanPolicy": {"enforced": True}}
+                ]
+            },
+            {("enforce", "true")},
+        ),
+    ],
+)
+def test_policies_of_the_organisation(url: str, body: Any, labels: set[tuple[str, str]]) -> None:
+    found = GcpAnswers()
+    found.take(url, 200, body, kinds())
+    rows = found.rows(kinds(), catalogue(), account="", seen_at=WHEN, scope=Scope())
+    (store,) = rows["stores"]
+    assert store.kind == "gcp.orgpolicy.policy"
+    assert {(item.key, item.value) for item in rows["labels"]} >= labels
+
+
+def test_policies_are_stores_of_their_own_and_complete_nothing(whole: Rows) -> None:
+    labels = {(item.store_id.rpartition("/")[2], item.key, item.value) for item in whole["labels"]}
+    allowed = "in:asia-northeast1-locations,in:asia-northeast2-locations"
+    assert ("gcp.resourceLocations", "allowedValues", allowed) in labels
+    assert ("gcp.resourceLocations", "deniedValues", "in:us-locations") in labels
+    assert ("gcp.resourceLocations", "constraint", "gcp.resourceLocations") in labels
+    assert "closed" not in {item.status for item in whole["units"]}
+
+
+def test_grants_of_the_places_above_reach_a_project(whole: Rows) -> None:
+    reach = {item.principal for item in whole["grants"] if item.store_id.endswith("projects/300000000002")}
+    assert reach >= {"user:auditor@auditor.example.com", "group:admins@example.co.jp"}
+    names = tuple(f"gcp.cloudresourcemanager.{name}" for name in ("folder", "organization", "project"))
+    refused = Exchange("GET", ASSETS, (error(403, "PERMISSION_DENIED"),), {"contentType": "2"})
+    with replay(refused) as server:
+        rows = swept(driver(server.url, names))
+    gaps = [item.message for item in rows["gaps"] if item.store_id.endswith("projects/300000000002")]
+    assert any("folders/200000000001" in text and "organizations/100000000001" in text for text in gaps)
+
+
+def test_what_a_list_could_not_reach_is_a_gap() -> None:
+    names = ("gcp.compute.disk",)
+    denied = error(403, "PERMISSION_DENIED")
+    scopes = {
+        "zones/us-central1-a": {"disks": [DISK]},
+        "zones/us-east1-b": {"warning": {"code": "NO_RESULTS_ON_PAGE"}},
+        "zones/us-west1-a": {"warning": {"code": "UNREACHABLE"}},
+    }
+    answer = Exchange(
+        "GET", "/compute.googleapis.com/compute/v1/projects/lab/aggregated/disks", (Answer(body={"items": scopes}),)
+    )
+    assets = Exchange("GET", "/v1/projects/lab/assets", (denied,))
+    project = {"name": "projects/3", "projectId": "lab", "state": "ACTIVE"}
+    with replay(assets, answer, Exchange("GET", "/v3/projects/lab", (Answer(body=project),))) as server:
+        rows = swept(driver(server.url, names, wanted=("lab",)))
+    (unit,) = rows["units"]
+    assert (unit.status, unit.code, unit.stores) == ("failed", "unreachable", 1)
+    assert "us-west1-a" in unit.message
+    assert "us-east1-b" not in unit.message
+
+
+def test_a_refused_list_in_a_recording_is_a_gap() -> None:
+    found = GcpAnswers()
+    body = error(403, "PERMISSION_DENIED").body
+    found.take("https://redis.googleapis.com/v1/projects/p/locations/-/instances", 403, body, kinds())
+    rows = found.rows(kinds(), catalogue(), account="p", seen_at=WHEN, scope=Scope())
+    assert [(item.kind, item.cause) for item in rows["gaps"]] == [("gcp.redis.instance", "denied")]
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "store"),
+    [
+        (
+            "https://pubsub.googleapis.com/v1/projects/p/topics/t:getIamPolicy",
+            "gcp.pubsub.topic",
+            "projects/p/topics/t",
+        ),
+        (
+            "https://cloudresourcemanager.googleapis.com/v3/folders/7:getIamPolicy",
+            "gcp.cloudresourcemanager.folder",
+            "folders/7",
+        ),
+        ("https://www.googleapis.com/storage/v1/b/photos/iam", "gcp.storage.bucket", "storage.googleapis.com/photos"),
+        (
+            "https://compute.googleapis.com/compute/v1/projects/p/global/snapshots/s/getIamPolicy",
+            "gcp.compute.snapshot",
+            "projects/p/global/snapshots/s",
+        ),
+        ("//unknown/v1-projects-p-getIamPolicy", "gcp.cloudresourcemanager.project", "projects/p"),
+    ],
+)
+def test_recorded_policies_find_their_store(url: str, kind: str, store: str) -> None:
+    found = GcpAnswers()
+    found.take(url, 200, {"bindings": [{"role": "roles/viewer", "members": ["allUsers"]}]}, kinds())
+    rows = found.rows(kinds(), catalogue(), account="", seen_at=WHEN, scope=Scope())
+    assert [(item.kind, item.principal) for item in rows["grants"]] == [(kind, "allUsers")]
+    assert rows["grants"][0].store_id.endswith(store)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "body"),
+    [
+        (
+            "get-bigquery.googleapis.com-bigquery-v2-projects-p-datasets_1",
+            "gcp.bigquery.dataset",
+            {"datasets": [{"datasetReference": {"projectId": "p", "datasetId": "d"}, "location": "EU"}]},
+        ),
+        (
+            "get-us-east1-aiplatform.googleapis.com-v1-projects-p-locations-us-east1-endpoints_2",
+            "gcp.aiplatform.endpoint",
+            {"endpoints": [{"name": "projects/p/locations/us-east1/endpoints/1"}]},
+        ),
+        ("get-compute-v1-projects-p-zones-us-east1-b-disks_1", "gcp.compute.disk", {"items": [DISK]}),
+        (
+            "get-v1-projects-p-instances_1",
+            "gcp.spanner.instance",
+            {
+                "instances": [
+                    {"name": "projects/p/instances/i", "config": "projects/p/instanceConfigs/nam3", "nodeCount": 1}
+                ]
+            },
+        ),
+        ("get-v1-projects-p-topics_1", "gcp.pubsub.topic", {"topics": [{"name": "projects/p/topics/t"}]}),
+        ("patch-v1-projects-p-topics-t_1", None, {"name": "projects/p/topics/t"}),
+        ("get-v1-projects-p-things_1", None, {"things": []}),
+    ],
+)
+def test_a_file_name_stands_in_for_an_address(tmp_path: Path, name: str, kind: str | None, body: Any) -> None:
+    (tmp_path / f"{name}.json").write_text(json.dumps({"headers": {"status": "200"}, "body": body}))
+    found = read_gcp_answers([tmp_path / f"{name}.json"], kinds(), account="p")
+    assert list(found.assets) == ([kind] if kind else [])
+    assert found.unread == (kind is None and not name.startswith("patch-"))
+
+
+@pytest.mark.parametrize(
+    ("text", "stores"),
+    [
+        (json.dumps([DISK_ASSET]), 1),
+        (f"{json.dumps(DISK_ASSET)}\n{json.dumps({**DISK_ASSET, 'name': '//x'})}\n", 2),
+        (
+            json.dumps(
+                [
+                    {
+                        "request": "POST https://cloudasset.googleapis.com/v1/x:searchAllResources",
+                        "status": "200 OK",
+                        "body": {"results": [DISK_ASSET]},
+                    }
+                ]
+            ),
+            1,
+        ),
+        (
+            json.dumps(
+                [
+                    {
+                        "request": "POST https://compute.googleapis.com/compute/v1/projects/p/zones/z/disks",
+                        "status": "200 OK",
+                        "body": DISK,
+                    }
+                ]
+            ),
+            0,
+        ),
+        (json.dumps({"headers": {"status": "odd"}, "body": {"assets": [DISK_ASSET]}}), 1),
+    ],
+)
+def test_forms_of_files(tmp_path: Path, text: str, stores: int) -> None:
+    (tmp_path / "x.json").write_text(text)
+    found = read_gcp_answers([tmp_path / "x.json"], kinds())
+    assert sum(len(assets) for assets in found.assets.values()) == stores
 
 
 def asked(name: str) -> Asked:
@@ -572,8 +937,11 @@ def recorded(name: str) -> tuple[Rows, GcpAnswers]:
         ("app-engine-europe-west3", {("processing", "europe-west3"): 1, ("primary", "EU"): 1, ("primary", "?"): 1}),
         ("artifact-registry", {("primary", "us-central1"): 1}),
         ("bigquery-dataset-us", {("primary", "US"): 1}),
-        ("bigtable-backup", {("primary", "us-central1"): 1, ("backup", "?"): 1}),
-        ("bigtable-instance", {}),
+        ("bigtable-backup", {("primary", "us-central1"): 2, ("backup", "?"): 1}),
+        ("bigtable-instance", {("primary", "?"): 1}),
+        ("vertexai-endpoints", {("processing", "us-central1"): 1, ("processing", "us-east1"): 1}),
+        ("org-policy-domains", {("metadata", "global"): 1}),
+        ("project-hierarchy", {("metadata", "global"): 5}),
         ("cai-bigquery-location.json", {("primary", "us-west2"): 1, ("primary", "EU"): 1, ("primary", "us-east4"): 1}),
         ("cai-bigquery-cmek.json", {("primary", "US"): 1, ("primary", "?"): 3, ("primary", "global"): 1}),
         (
@@ -628,16 +996,32 @@ def test_recorded_custom_spanner_configuration() -> None:
     path = RECORDED / "kcc-spanner-custom-config.http.json"
     if not path.exists():
         pytest.skip(f"recorded answers are not here: {path}")
-    configs = [
-        item["body"]
-        for item in json.loads(path.read_bytes())
-        if isinstance(item["body"], dict) and "replicas" in item["body"]
-    ]
-    data = {"config": "projects/p/instanceConfigs/custom-x", "displayName": "x"}
-    record = Record({"name": "//spanner/x", "resource": {"data": data}, "config": configs[-1]}, "x")
-    rows = read_assets(map_record(kinds()["gcp.spanner.instance"], record, asked("gcp.spanner.instance")), catalogue())
+    rows, found_ = recorded(path.name)
+    assert {item.kind for item in rows["stores"]} == {"gcp.spanner.instance_config"}
+    assert found_.unread == 0
     found = {(item.role, item.location) for item in rows["placements"]}
     assert found == {("primary", "us-central1"), ("primary", "us-east1"), ("metadata", "us-central2")}
+
+
+def test_recorded_instance_takes_the_place_of_its_configuration() -> None:
+    found = GcpAnswers()
+    base = "https://spanner.googleapis.com/v1/projects/p"
+    instance = {"name": "projects/p/instances/i", "config": "projects/p/instanceConfigs/custom-x"}
+    config = {"name": instance["config"], "configType": 2, "replicas": [{"location": "us-east1", "type": 1}]}
+    found.take(f"{base}/instances", 200, {"instances": [instance]}, kinds())
+    alone = found.rows(kinds(), catalogue(), account="p", seen_at=WHEN, scope=Scope())
+    assert [(item.role, item.location) for item in alone["placements"]][:1] == [("primary", "")]
+    assert "placement" in {item.field for item in alone["gaps"]}
+    found.take(f"{base}/instanceConfigs/custom-x", 200, config, kinds())
+    rows = found.rows(kinds(), catalogue(), account="p", seen_at=WHEN, scope=Scope())
+    assert places(rows, "instances/i") == {("primary", "gcp", "us-east1", "")}
+
+
+def test_recorded_assets_that_no_kind_reads_are_counted_and_named() -> None:
+    rows, found = recorded("cloud-asset-search")
+    assert rows["stores"] == []
+    assert found.unread == 2
+    assert ["compute.googleapis.com/Instance" in item.message for item in rows["gaps"]] == [True]
 
 
 def test_recorded_disabled_api_is_not_an_access_gap() -> None:
@@ -682,6 +1066,106 @@ def test_a_file_that_is_not_json(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{")
     with pytest.raises(InputError, match=r"x\.json"):
         read_gcp_answers([tmp_path / "x.json"], kinds())
+
+
+@pytest.mark.parametrize(
+    ("asset", "account", "owner"),
+    [
+        ({"name": DISK_ASSET["name"]}, "", "p"),
+        ({"name": DISK_ASSET["name"]}, "named", "p"),
+        ({"name": "//storage.googleapis.com/b"}, "named", "named"),
+        ({"name": "//storage.googleapis.com/b", "ancestors": ["projects/7", "organizations/1"]}, "", "7"),
+        ({"name": "//storage.googleapis.com/b", "resource": {"parent": f"{POLICY_ON}"}}, "", "7"),
+        ({"name": "//storage.googleapis.com/b", "resource": {"data": {"projectNumber": 8}}}, "", "8"),
+        ({"name": "//logging.googleapis.com/folders/9/sinks/s", "ancestors": ["folders/9"]}, "", "folders/9"),
+        ({"name": "//storage.googleapis.com/b"}, "", ""),
+    ],
+)
+def test_whose_an_asset_is(asset: dict[str, Any], account: str, owner: str) -> None:
+    assert _owner(asset, account) == owner
+
+
+@pytest.mark.parametrize(
+    ("level", "custody"),
+    [("EXTERNAL_VPC", "external"), (3, "external"), ("HSM", "customer-managed"), (2, "customer-managed")],
+)
+def test_words_may_be_numbers(level: Any, custody: str) -> None:
+    name = "projects/p/locations/us/keyRings/r/cryptoKeys/k"
+    found = GcpAnswers()
+    url = f"https://cloudkms.googleapis.com/v1/{name}"
+    found.take(url, 200, {"name": name, "primary": {"protectionLevel": level}}, kinds())
+    rows = found.rows(kinds(), catalogue(), account="", seen_at=WHEN, scope=Scope())
+    assert [item.custody for item in rows["keys"]] == [custody]
+
+
+def test_a_name_without_end_is_left_unread() -> None:
+    found = GcpAnswers()
+    found.take("", 200, [{"name": "projects/p/" + "locations/a/instances/" * 20_000}], kinds())
+    assert (found.assets, found.unread) == ({}, 1)
+    assert all(len(name) < 300 for name in found.unread_of)
+
+
+ODD_KEYS = st.sampled_from(
+    [
+        "name",
+        "assetType",
+        "resource",
+        "data",
+        "location",
+        "assets",
+        "results",
+        "items",
+        "policies",
+        "asset",
+        "policy",
+        "bindings",
+        "role",
+        "members",
+        "labels",
+        "kmsKeys",
+        "versionedResources",
+        "constraint",
+        "listPolicy",
+        "consolidatedPolicy",
+        "policyBundle",
+        "selfLink",
+        "ancestors",
+        "spec",
+        "rules",
+        "request",
+        "status",
+        "body",
+        "headers",
+        "replication",
+    ]
+)
+ODD_TEXTS = (
+    "projects/p/locations/us-east1/instances/i",
+    "GET https://redis.googleapis.com/v1/projects/p/locations/-/x",
+)
+ODD_VALUES = st.sampled_from(["", None, True, 7, "x", "200 OK", *DISK_ASSET.values(), *ODD_TEXTS])
+ODD = st.recursive(ODD_VALUES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ODD_KEYS, inner, max_size=5))
+ODD_URLS = st.sampled_from(
+    [
+        "",
+        "https://redis.googleapis.com/v1/projects/p/locations/-/instances",
+        "https://compute.googleapis.com/compute/v1/projects/p/aggregated/disks",
+        "https://cloudasset.googleapis.com/v1/projects/p:searchAllResources",
+        "https://pubsub.googleapis.com/v1/projects/p/topics/t:getIamPolicy",
+        "https://cloudresourcemanager.googleapis.com/v1/projects/p:listOrgPolicies",
+        "//unknown/v1-projects-p-instances",
+    ]
+)
+
+
+@given(ODD_URLS, ODD)
+def test_an_odd_answer_never_stops_the_reading(url: str, body: Any) -> None:
+    found = GcpAnswers()
+    found.take(url, 200, body, kinds())
+    for answer in _answers(body, Path("get-v1-x_1.json")):
+        found.take(*answer, kinds())
+    rows = found.rows(kinds(), catalogue(), account="", seen_at=WHEN, scope=Scope())
+    assert {item.store_id for item in rows["placements"]} == {item.store_id for item in rows["stores"]}
 
 
 def test_through_the_engine(tmp_path: Path) -> None:

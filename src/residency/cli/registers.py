@@ -183,7 +183,7 @@ def accounts(
     line(f"grants of the snapshot name {sum(bool(row['grants']) for row in rows)} of them")
 
 
-def _granted(snapshot: Path | None, config: Path) -> dict[str, int]:
+def _granted(snapshot: str | None, config: Path) -> dict[str, int]:
     """How often grants name each account from outside; nothing when there is no snapshot yet."""
     from residency.inventory.snapshot import open_snapshot
 
@@ -192,7 +192,7 @@ def _granted(snapshot: Path | None, config: Path) -> dict[str, int]:
     except SnapshotError:
         return {}
     counts: dict[str, int] = {}
-    for grant in open_snapshot(folder).rows()["grants"]:
+    for grant in open_snapshot(folder).rows("grants")["grants"]:
         if grant.external != "no" and grant.principal_account and grant.provider.startswith("aws"):
             counts[grant.principal_account] = counts.get(grant.principal_account, 0) + 1
     return counts

@@ -10,7 +10,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 import threading
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -19,11 +21,22 @@ from urllib.parse import urlsplit
 from residency.collect.boundary import Caught, boundary
 from residency.collect.grants import Scope
 from residency.collect.mapping import Asked, Failure, Record, map_record, search
-from residency.collect.places import Trouble, listing_gaps, pair_in, read_rows, unit_of
+from residency.collect.places import (
+    Trouble,
+    as_list,
+    as_map,
+    listing_gaps,
+    origin_of,
+    pair_in,
+    place_gap,
+    read_rows,
+    unit_of,
+)
 from residency.collect.plan import Job, Plan, UnitKey
 from residency.collect.spec import Call, Kind
 from residency.errors import CredentialsError
-from residency.inventory.tables import Gap, Key, Rows, Unit
+from residency.inventory.tables import Gap, Grant, Key, Rows, Unit
+from residency.model import PrincipalKind
 from residency.providers import Providers
 
 __all__ = [
@@ -34,6 +47,7 @@ __all__ = [
     "azure_clients",
     "detail_path",
     "read_resources",
+    "spread",
     "table_rows",
     "trouble_of",
 ]
@@ -51,6 +65,29 @@ DISCOVERY = (
 """Actions planning needs beside those of the kinds."""
 _PERMISSIONS = "Microsoft.Authorization/permissions?api-version=2022-04-01"
 _DESCENDANTS = "descendants?api-version=2020-05-01"
+_SUBSCRIPTION = "azure.resources.subscription"
+_ASSIGNED_BELOW = "azure.authorization.role_assignment_below"
+_SINGLE_SETTINGS = (
+    "diagnostic settings of single resources are listed one resource at a time and were not read: logs may go to any "
+    "of the tenant's storage accounts, event hubs and workspaces, and to a partner's service"
+)
+_PRINCIPALS: Mapping[str, PrincipalKind] = {
+    "User": "user",
+    "ServicePrincipal": "user",
+    "Group": "group",
+    "ForeignGroup": "group",
+}
+_ROLES: Mapping[str, str] = {
+    "8e3af657-a8ff-443c-a75c-2fe8c4bcb635": "admin",  # Owner
+    "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9": "admin",  # User Access Administrator
+    "f58310d9-a9f6-439a-9e8d-f62e7b41a168": "admin",  # Role Based Access Control Administrator
+    "b24988ac-6180-42a0-ab88-20f7382dd24c": "write",  # Contributor
+    "acdd72a7-3385-48ef-bd42-f606fba81ae7": "read",  # Reader
+    "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "admin",  # Storage Blob Data Owner
+    "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "write",  # Storage Blob Data Contributor
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "read",  # Storage Blob Data Reader
+}
+"""What Azure's own roles allow; any other role is unknown."""
 _COLUMNS = "id, name, type, kind, location, tags, sku, properties"
 _DENIED = {"AuthorizationFailed", "LinkedAuthorizationFailed", "AccessDenied", "SubscriptionNotFound"}
 _NOT_REGISTERED = {"MissingSubscriptionRegistration", "SubscriptionNotRegistered"}
@@ -204,6 +241,7 @@ class AzureDriver:
     wanted: tuple[str, ...] = ()
     _estate: _Estate | None = None
     _vaults: dict[str, tuple[str, str, str]] | None = None
+    _shared: dict[str, Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -226,7 +264,8 @@ class AzureDriver:
         jobs: list[Job] = []
         gaps: list[Gap] = []
         units: list[Unit] = []
-        calls = 1 + len(_queries_of(self.kinds.values()))
+        single = sum(_own(kind) and "{subscription}" in (kind.list_.path or "") for kind in self.kinds.values())
+        calls = 1 + len(_queries_of(self.kinds.values())) + single
         refused = list(estate.refused)
         for item in estate.subscriptions:
             if item.state == "Deleted":
@@ -237,7 +276,7 @@ class AzureDriver:
             else:
                 jobs.append(Job(f"{PROVIDER}/{item.id}", tuple(self._keys(item.id)), estimated_calls=calls))
         for account, trouble, call in refused:
-            gaps.append(_gap(account, "*", call, moment, "scope", trouble.cause, trouble.message))
+            gaps.append(place_gap(PROVIDER, account, "*", call, moment, trouble, "scope"))
             units += [unit_of(key, 0, trouble, 0, moment, moment) for key in self._keys(account)]
         return Plan(tuple(sorted(jobs)), tuple(gaps), tuple(units), estate.notes)
 
@@ -258,13 +297,14 @@ class AzureDriver:
         for key in sorted(job.units):
             kind = wanted[key.kind]
             mine = found.get(kind.list_.asset_type or "", {})
-            trouble = short = troubles[_table(kind)]
+            trouble = short = troubles.get(_table(kind))
             call = f"resourcegraph.{kind.list_.operation} {account} {kind.list_.asset_type}"
-            if trouble is not None and kind.list_.path:
-                more, trouble, count = self._list(kind, account)
+            if kind.list_.path and (_own(kind) or trouble is not None):
+                more, trouble, count = self._list(kind, account, read)
                 calls += count
                 mine = {**mine, **more}
-                call = f"{kind.list_.path.format(subscription=account)} after: {short.message if short else ''}"[:300]
+                after = f" after: {short.message}" if short else ""
+                call = f"{kind.list_.path.format(subscription=account)}{after}"[:300]
             elif trouble is None:
                 trouble = _hidden(allowed, kind, account)
             part, count = self._stores(kind, key, mine.values(), call, started, read)
@@ -272,7 +312,7 @@ class AzureDriver:
             rows.add(*listing_gaps(key, trouble, call, started))
             rows.add(unit_of(key, len(part["stores"]), trouble, calls + count, started, self.now()))
             calls = 0  # the shared calls count once, with the first unit
-        return rows
+        return spread(rows)
 
     def estate(self) -> _Estate:
         """Tenants and subscriptions, asked for once."""
@@ -382,19 +422,27 @@ class AzureDriver:
                 return found, None, calls
         return found, _trouble(caught), calls
 
-    def _list(self, kind: Kind, account: str) -> tuple[dict[str, dict[str, Any]], Trouble | None, int]:
-        """The provider's own list, where Resource Graph refused."""
-        found: dict[str, dict[str, Any]] = {}
-        calls = 0
-        url = f"{(kind.list_.path or '').format(subscription=account)}?api-version={kind.list_.api_version}"
-        with boundary() as caught:
-            for page in self._pages(url):
-                calls += 1
-                for item in page:
-                    row = normal(item)
-                    found[row["id"]] = row
-        trouble = _trouble(caught)
-        return found, trouble, calls + (trouble is not None)
+    def _list(
+        self, kind: Kind, account: str, read: dict[str, Any]
+    ) -> tuple[dict[str, dict[str, Any]], Trouble | None, int]:
+        """The provider's own list, where Resource Graph refused or has no table of the kind."""
+        path = kind.list_.path or ""
+        url = f"{path.format(subscription=account)}?api-version={kind.list_.api_version}"
+        lists = read if "{subscription}" in path else self._shared
+        with nullcontext() if lists is read else self._lock:
+            calls = 0
+            if f"list {url}" not in lists:
+                found: dict[str, dict[str, Any]] = {}
+                with boundary() as caught:
+                    for page in self._pages(url):
+                        calls += 1
+                        for item in page:
+                            row = normal(item)
+                            found[row["id"]] = row
+                trouble = _trouble(caught)
+                calls += trouble is not None
+                lists[f"list {url}"] = found, trouble
+            return *lists[f"list {url}"], calls
 
     def _stores(
         self,
@@ -411,7 +459,9 @@ class AzureDriver:
         asked = Asked(PROVIDER, key.account, REGION, key.kind, PROVIDER, moment, self.estate().scope(), pair_of)
         for row in found:
             record = resource_record(row, owner, pair_of, call)
-            if not record.data.get("properties") or not record.data.get("location"):
+            if (_reads_properties(kind) and not record.data.get("properties")) or (
+                kind.region and not record.data.get("location")
+            ):
                 calls += 1
                 record = self._fill(kind, record, owner, read)
             calls += self._details(kind, record, read)
@@ -486,8 +536,8 @@ def table_rows(data: Any) -> Iterator[dict[str, Any]]:
     if isinstance(data, list):
         yield from (row if isinstance(row, dict) else {} for row in data)
     elif isinstance(data, Mapping) and isinstance(data.get("columns"), list) and isinstance(data.get("rows"), list):
-        names = [str(column.get("name")) for column in data["columns"]]
-        yield from (dict(zip(names, row, strict=True)) for row in data["rows"])
+        names = [str(as_map(column).get("name")) for column in data["columns"]]
+        yield from (dict(zip(names, as_list(row), strict=True)) for row in data["rows"])
     else:
         raise ValueError(f"Resource Graph answered neither objects nor a table: {str(data)[:80]!r}")
 
@@ -515,20 +565,60 @@ def resource_record(
     data = dict(row)
     data.setdefault("name", str(data.get("id", "")).rsplit("/", 1)[-1])
     data["subscription"] = owner.view() if owner else {"managedByTenants": []}
-    if paired := pair_of(PROVIDER, str(data.get("location") or "")):
-        data["paired"] = paired
+    if isinstance(place := data.get("location"), str):
+        data["location"] = place.replace(" ", "").lower()
+        if paired := pair_of(PROVIDER, place):
+            data["paired"] = paired
     return Record(data, call)
 
 
 def map_resource(kind: Kind, record: Record, asked: Asked) -> Rows:
     """Rows of one record; a row without properties claims nothing about copies, keys and grants."""
     rows = map_record(kind, record, asked)
-    if not record.data.get("properties") and rows["stores"] and "" not in record.failed:
-        store = rows["stores"][0]
-        origin = {name: getattr(store, name) for name in ("provider", "account", "region", "kind", "call", "seen_at")}
+    store = rows["stores"][0] if rows["stores"] else None
+    if store is None:
+        return rows
+    origin = origin_of(store)
+    if _reads_properties(kind) and not record.data.get("properties") and "" not in record.failed:
         message = "the row was cut short: it has no properties, so copies and keys are not known"
-        for field_ in ("placement", "key"):
+        for field_ in ("placement", "key", "grants") if kind.hook else ("placement", "key"):
             rows.add(Gap(**origin, store_id=store.store_id, field=field_, cause="malformed", message=message))
+    if kind.hook == "role_assignment":
+        properties = record.data.get("properties") or {}
+        rows.tables["grants"] = [_assigned(grant, properties) for grant in rows["grants"]]
+    if asked.kind == _SUBSCRIPTION:
+        rows.add(Gap(**origin, store_id=store.store_id, field="log", cause="skipped", message=_SINGLE_SETTINGS))
+    return rows
+
+
+def _assigned(grant: Grant, properties: Mapping[str, Any]) -> Grant:
+    """A role assignment's grant: what the role allows, and who the principal is as far as the assignment says."""
+    role = str(properties.get("roleDefinitionId") or "").rpartition("/")[2].lower()
+    sort = str(properties.get("principalType") or "")
+    outside = sort == "ForeignGroup" or "#EXT#" in str(properties.get("principalName") or "").upper()
+    return replace(
+        grant,
+        principal_kind=_PRINCIPALS.get(sort, "unknown"),
+        access=_ROLES.get(role, "unknown"),
+        external="yes" if outside else grant.external,
+        condition="unknown" if properties.get("condition") else grant.condition,
+        evidence=f"role assignment {role} at {properties.get('scope') or 'an unknown scope'}",
+    )
+
+
+def spread(rows: Rows) -> Rows:
+    """The same rows, with the grants of assignments to a resource group or resource at every store below it too."""
+    scopes = {label.store_id: label.value.lower().rstrip("/") for label in rows["labels"] if label.key == "scope"}
+    below = [grant for grant in rows["grants"] if grant.kind == _ASSIGNED_BELOW]
+    control = "azure.authorization."
+    stores = sorted({item.store_id for item in rows["stores"] if not item.kind.startswith(control)}) if below else []
+    for grant in below:
+        scope = scopes.get(grant.store_id, "")
+        for store in stores[bisect_left(stores, scope) :] if scope else ():
+            if not store.startswith(scope):
+                break
+            if store == scope or store.startswith(f"{scope}/"):
+                rows.add(replace(grant, store_id=store))
     return rows
 
 
@@ -568,7 +658,8 @@ def _queries_of(kinds: Iterable[Kind]) -> dict[str, str]:
     """One query for each of Resource Graph's tables (``list.operation``) the kinds are in."""
     tables: dict[str, set[str]] = {}
     for kind in kinds:
-        tables.setdefault(_table(kind), set()).add(kind.list_.asset_type or "")
+        if not _own(kind):
+            tables.setdefault(_table(kind), set()).add(kind.list_.asset_type or "")
     queries: dict[str, str] = {}
     for table, types in sorted(tables.items()):
         named = ", ".join(f"'{kind}'" for kind in sorted(types - {""}))
@@ -578,6 +669,15 @@ def _queries_of(kinds: Iterable[Kind]) -> dict[str, str]:
 
 def _table(kind: Kind) -> str:
     return kind.list_.operation.lower()
+
+
+def _own(kind: Kind) -> bool:
+    """Whether the kind is in none of Resource Graph's tables, so that its own list is asked."""
+    return kind.list_.service == "arm"
+
+
+def _reads_properties(kind: Kind) -> bool:
+    return any("properties" in text for _, text in kind.expressions())
 
 
 def _hidden(allowed: list[Any] | Trouble, kind: Kind, account: str) -> Trouble | None:
@@ -615,17 +715,3 @@ def detail_path(call: Call, data: Mapping[str, Any]) -> str | None:
 
 def _has_urls(rows: Rows) -> bool:
     return any(item.key_id.startswith("https://") for item in rows["keys"])
-
-
-def _gap(account: str, kind: str, call: str, moment: dt.datetime, field_: str, cause: Any, message: str) -> Gap:
-    return Gap(
-        provider=PROVIDER,
-        account=account,
-        region=REGION,
-        kind=kind,
-        call=call,
-        seen_at=moment,
-        field=field_,
-        cause=cause,
-        message=message,
-    )

@@ -20,7 +20,17 @@ from urllib.parse import parse_qsl
 from residency.collect.boundary import boundary
 from residency.collect.grants import Scope
 from residency.collect.mapping import Asked, Failure, Record, map_record, search
-from residency.collect.places import Trouble, listing_gaps, pair_in, read_rows, unit_of
+from residency.collect.places import (
+    Trouble,
+    as_list,
+    as_map,
+    as_text,
+    listing_gaps,
+    pair_in,
+    place_gap,
+    read_rows,
+    unit_of,
+)
 from residency.collect.plan import Job, Plan, UnitKey
 from residency.collect.spec import Call, Kind
 from residency.errors import CredentialsError
@@ -36,6 +46,7 @@ __all__ = [
     "GcpDriver",
     "Project",
     "Tree",
+    "asks_service",
     "gcp_clients",
     "read_assets",
     "trouble_of",
@@ -54,6 +65,9 @@ DISCOVERY = (
     "resourcemanager.projects.list",
 )
 """Permissions planning needs beside those of the kinds."""
+_MANAGER = "//cloudresourcemanager.googleapis.com/"
+_PROJECT_TYPE = "cloudresourcemanager.googleapis.com/Project"
+_ABOVE = ("cloudresourcemanager.googleapis.com/Folder", "cloudresourcemanager.googleapis.com/Organization")
 _TOO_LONG = 414
 """HTTP status of an address that names more types than the server takes."""
 _READ_ONLY = "https://www.googleapis.com/auth/cloud-platform.read-only"
@@ -62,7 +76,9 @@ _KEY = re.compile(
 )
 _PLACE = re.compile(r"/(?:locations|zones|regions)/([^/]+)(?:/|\Z)")
 _URL = re.compile(r"https?://(?:www\.)?(?P<host>[^/]+)/(?:(?P<service>[a-z]+)/)?[^/]*?/?(?P<path>projects/.+)")
+_WORDS = re.compile(r"\{(\w+)\}")
 _CALLED = re.compile(r"\A(?:GET|POST) \S+: ")
+_UNREACHED = ("unreachable", "unreachables", "missingZones", "failedLocation")
 _PERIMETER = ("SECURITY_POLICY_VIOLATED", "vpcServiceControlsUniqueIdentifier", "VPC_SERVICE_CONTROLS")
 _CONSTRAINT = ("RESOURCE_USAGE_RESTRICTION_VIOLATED", "constraints/", "organization policy")
 
@@ -266,14 +282,16 @@ class GcpDriver:
         units: list[Unit] = []
         open_ = [project for project in tree.projects if project.state == "ACTIVE"]
         whole = self.whole and not self.wanted
+        single = sum(not kind.list_.asset_type for kind in self.kinds.values())
         for organisation in tree.organisations if whole else ():
             accounts = [organisation, *(item.id for item in open_ if item.organisation == organisation)]
             keys = tuple(sorted(key for account in accounts for key in self._keys(account)))
-            jobs.append(Job(f"{PROVIDER}/{organisation}", keys, estimated_calls=3))
+            estimated = 3 + single * (len(accounts) - 1)
+            jobs.append(Job(f"{PROVIDER}/{organisation}", keys, estimated_calls=estimated))
         covered = set(tree.organisations) if whole else set()
         for project in open_:
             if project.organisation not in covered:
-                jobs.append(Job(f"{PROVIDER}/projects/{project.id}", tuple(self._keys(project.id)), estimated_calls=3))
+                jobs.append(Job(f"{PROVIDER}/projects/{project.id}", tuple(self._keys(project.id)), 3 + single))
         closed = [
             (
                 project.id,
@@ -287,7 +305,7 @@ class GcpDriver:
         ]
         asked = {key.account for job in jobs for key in job.units}
         for account, trouble, call in (*tree.refused, *closed):
-            gaps.append(_gap(account, "*", call, moment, "scope", trouble))
+            gaps.append(place_gap(PROVIDER, account, "*", call, moment, trouble, "scope"))
             if account not in asked:  # one row for every unit, however often its place refused
                 asked.add(account)
                 units += [unit_of(key, 0, trouble, 0, moment, moment) for key in self._keys(account)]
@@ -312,22 +330,26 @@ class GcpDriver:
                     calls += parts[account].calls
         owner = {project.number: project.id for project in self.tree().projects}
         scope = self.tree().scope()
+        known = set(accounts)
+        inventories = {id(listed): listed for listed in parts.values()}
+        grouped = {mark: _by_account(listed, owner, known, place) for mark, listed in inventories.items()}
+        asked = {kind.list_.asset_type for kind in wanted.values()}
         for key in sorted(job.units):
             kind = wanted[key.kind]
             asset_type = kind.list_.asset_type or ""
             listed = parts[key.account]
+            assets = grouped[id(listed)]
             trouble = listed.troubles.get(asset_type)
-            mine = [
-                asset
-                for asset in listed.assets.get(asset_type, ())
-                if _account(asset, owner, set(accounts), place) == key.account
-            ]
+            mine = assets.get((key.account, asset_type), [])
             call = f"cloudasset.ListAssets {place} {asset_type}"
-            if trouble is not None and trouble.hides and not mine and kind.list_.path and key.account != place:
+            user = kind.list_.args.get("used_by", "")
+            unused = user in asked and user not in listed.troubles and (key.account, user) not in assets
+            own = asks_service(kind) and key.account != place and not unused
+            if own and (not asset_type or (trouble is not None and trouble.hides and not mine)):
                 more, trouble, count = self._ask_service(kind, key.account, trouble)
                 mine, calls = [*mine, *more], calls + count
-                if more:
-                    call = f"{kind.list_.path.split('?')[0]} {key.account}"
+                if more or not asset_type:
+                    call = f"{(kind.list_.path or '').split('?')[0]} {key.account}"
             part, count = self._stores(kind, key, mine, call, scope, started)
             rows.extend(part)
             rows.add(*listing_gaps(key, trouble, call, started))
@@ -357,6 +379,7 @@ class GcpDriver:
             policies = self._list(place, some, content)
             found.calls += policies.calls
             _merge(found, policies, into)
+        _inherit(found)
         return found
 
     def _list(self, place: str, types: Sequence[str], content: str) -> _Inventory:
@@ -388,23 +411,26 @@ class GcpDriver:
         return found
 
     def _ask_service(
-        self, kind: Kind, account: str, before: Trouble
+        self, kind: Kind, account: str, before: Trouble | None
     ) -> tuple[list[dict[str, Any]], Trouble | None, int]:
-        """The service's own list, where the inventory refused; its policies stay unknown."""
+        """The service's own list, where the inventory refused or does not know the kind; its policies stay unknown."""
         host, _, path = (kind.list_.path or "").replace("{project}", account).partition("/")
         url, _, query = f"/{path}".partition("?")
         parameters = dict(parse_qsl(query))
         found: list[dict[str, Any]] = []
+        short: Trouble | None = None
         calls = 0
-        note = Failure(before.cause, before.message, "cloudasset.ListAssets IAM_POLICY", ("grants",))
+        failed = {}
+        if before is not None:
+            failed["iam"] = Failure(before.cause, before.message, "cloudasset.ListAssets IAM_POLICY", ("grants",))
         with boundary() as caught:
             while True:
                 calls += 1
                 body = self._get(host, url, parameters)
-                found += [{**asset, "_failed": {"iam": note}} for asset in wrap(kind, body, account)]
+                found += [{**asset, "_failed": failed} for asset in wrap(kind, body, account)]
+                short = short or _short(body)
                 token = body.get("nextPageToken") if isinstance(body, dict) else None
                 if not token:
-                    short = _short(body)
                     return found, short, calls
                 parameters = {**parameters, "pageToken": token}
         if caught.error is None:
@@ -541,14 +567,28 @@ class _Walk:
             self.refused.append((place, note, f"cloudresourcemanager.{operation}"))
 
 
-def wrap(kind: Kind, body: Any, account: str = "") -> list[dict[str, Any]]:
-    """Items of a service's own list in the inventory's form, so that one set of rules reads both."""
+def asks_service(kind: Kind) -> bool:
+    """Whether the service's own list answers for all places of a project at once, so that a sweep may ask it."""
+    return _WORDS.findall(kind.list_.path or "") == ["project"]
+
+
+def wrap(kind: Kind, body: Any, account: str = "", parent: str = "", location: str = "") -> list[dict[str, Any]]:
+    """Items of a service's own list in the inventory's form, so that one set of rules reads both.
+
+    Parameters
+    ----------
+    kind, body
+        Whose list it is, and the answer.
+    account, parent, location
+        What the address said: the project, the place the list belongs to (``folders/1``), the location.
+    """
     found = search(kind.list_.items or "@", body)
     items = found if isinstance(found, list) else [found] if isinstance(found, dict) else []
     naming = str(kind.list_.args.get("name", "@name")).removeprefix("@")
+    context = {"account": account, "parent": parent or f"projects/{account}", "location": location}
     wrapped: list[dict[str, Any]] = []
     for item in items:
-        name = search(naming, {**item, "ctx": {"account": account}}) if isinstance(item, dict) else None
+        name = search(naming, {**item, "ctx": context}) if isinstance(item, dict) else None
         name = name if isinstance(name, str) else ""
         place = _PLACE.search(name)
         wrapped.append(
@@ -558,7 +598,7 @@ def wrap(kind: Kind, body: Any, account: str = "") -> list[dict[str, Any]]:
                 "ancestors": [],
                 "resource": {
                     "data": item,
-                    "location": place.group(1) if place else "",
+                    "location": place.group(1) if place else location,
                     "parent": name.rsplit("/", 2)[0] if name.count("/") > 4 else "",
                 },
             }
@@ -579,14 +619,14 @@ def _plain(asset: Any) -> dict[str, Any]:
 
 def normal(asset: Mapping[str, Any]) -> dict[str, Any]:
     """One form for an asset of the API and of an export (``asset_type``, ``iam_policy``, a name without ``//``)."""
-    name = str(asset.get("name") or "")
+    name = as_text(asset.get("name"))
     name = name if name.startswith("//") or not name else f"//{name}"
     result: dict[str, Any] = {
         "name": name,
-        "assetType": asset.get("assetType") or asset.get("asset_type") or "",
-        "ancestors": list(asset.get("ancestors") or ()),
+        "assetType": as_text(asset.get("assetType")) or as_text(asset.get("asset_type")),
+        "ancestors": as_list(asset.get("ancestors")),
     }
-    if resource := asset.get("resource"):
+    if resource := as_map(asset.get("resource")):
         place = _PLACE.search(name)  # older exports have no location beside the data
         result["resource"] = {**resource, "location": resource.get("location") or (place.group(1) if place else "")}
     for into, names in (("iam", ("iamPolicy", "iam_policy")), ("orgPolicy", ("orgPolicy", "org_policy"))):
@@ -612,6 +652,21 @@ def _merge(found: _Inventory, policies: _Inventory, into: str) -> None:
         found.assets.setdefault(asset["assetType"], []).append(asset)
 
 
+def _inherit(found: _Inventory) -> None:
+    """Give each project the bindings of the places above it: they reach whatever is in it."""
+    places = {asset["name"].removeprefix(_MANAGER): asset for kind in _ABOVE for asset in found.assets.get(kind, ())}
+    for asset in found.assets.get(_PROJECT_TYPE, ()):
+        names = [name for name in _ancestors(asset) if not name.startswith("projects/")]
+        above = {name: places.get(name, {}) for name in names}
+        policies = [place.get("iam") or {} for place in above.values()]
+        asset["above"] = [binding for policy in policies for binding in policy.get("bindings") or ()]
+        unseen = [name for name, place in above.items() if not place or "iam" in place.get("_failed", {})]
+        if unseen:
+            message = f"who may reach it through {', '.join(unseen)} was not seen"
+            note = Failure("skipped", message, "cloudasset.ListAssets IAM_POLICY", ("grants",))
+            asset.setdefault("_failed", {})["above"] = note
+
+
 def _asks(call: Call, content: str) -> bool:
     return call.service == INVENTORY and call.args.get("contentType") == content
 
@@ -632,6 +687,17 @@ def _account(asset: Mapping[str, Any], owner: Mapping[str, str], accounts: set[s
     return place
 
 
+def _by_account(
+    found: _Inventory, owner: Mapping[str, str], accounts: set[str], place: str
+) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Assets by the account of their unit and their type."""
+    grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for asset_type, assets in found.assets.items():
+        for asset in assets:
+            grouped.setdefault((_account(asset, owner, accounts, place), asset_type), []).append(asset)
+    return grouped
+
+
 def _foreign(asset: Mapping[str, Any], key: UnitKey) -> str:
     """The project of an asset that came with the organisation but was not in the hierarchy we saw."""
     if not key.account.startswith("organizations/"):
@@ -641,28 +707,16 @@ def _foreign(asset: Mapping[str, Any], key: UnitKey) -> str:
 
 
 def _short(body: Any) -> Trouble | None:
-    """Places a list over all locations could not reach."""
-    unreachable = body.get("unreachable") if isinstance(body, dict) else None
+    """Places a list over all locations could not reach (services say so under four names)."""
     if not isinstance(body, dict):
         return Trouble("failed", "malformed", f"no usable answer: {str(body)[:80]!r} is not an object")
-    if unreachable:
-        places = ", ".join(str(item) for item in unreachable)[:300]
+    missed = [place for name in _UNREACHED for place in as_list(body.get(name))]
+    scopes = as_map(body.get("items")).items()
+    missed += [name for name, scope in scopes if as_map(as_map(scope).get("warning")).get("code") == "UNREACHABLE"]
+    if missed:
+        places = ", ".join(str(item) for item in missed)[:300]
         return Trouble("failed", "unreachable", f"the service could not reach: {places}")
     return None
-
-
-def _gap(account: str, kind: str, call: str, moment: dt.datetime, field_: str, trouble: Trouble) -> Gap:
-    return Gap(
-        provider=PROVIDER,
-        account=account,
-        region=REGION,
-        kind=kind,
-        call=call,
-        seen_at=moment,
-        field=field_,
-        cause=trouble.cause,
-        message=trouble.message,
-    )
 
 
 def _target(text: str) -> str:

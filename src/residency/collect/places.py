@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from residency.collect.plan import UnitKey
-from residency.inventory.tables import Gap, Key, Placement, Rows, Unit
+from residency.inventory.tables import Gap, Key, Origin, Placement, Rows, Unit
 from residency.model import COMPLETE_STATUSES, Cause, UnitStatus
 from residency.providers import Providers
 
-__all__ = ["Trouble", "fold", "listing_gaps", "pair_in", "read_rows", "unit_of"]
+__all__ = [
+    "Trouble",
+    "fold",
+    "listing_gaps",
+    "origin_of",
+    "pair_in",
+    "place_gap",
+    "read_rows",
+    "unit_of",
+    "unread_gaps",
+]
 
-_CAUSES: dict[str, Cause] = {"denied": "denied", "throttled": "throttled", "skipped": "skipped"}
+_CAUSES: dict[str, Cause] = {
+    "denied": "denied",
+    "throttled": "throttled",
+    "skipped": "skipped",
+    "unsupported": "unsupported",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +121,59 @@ def unit_of(
     )
 
 
+def as_map(value: Any) -> dict[str, Any]:
+    """The value where it is an object, else an empty one: recorded answers hold anything."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    """The value where it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def as_text(value: Any) -> str:
+    """The value where it is text, else none."""
+    return value if isinstance(value, str) else ""
+
+
+def origin_of(row: Origin) -> dict[str, Any]:
+    """Where a row was seen, for another row of the same origin."""
+    return {name: getattr(row, name) for name in ("provider", "account", "region", "kind", "call", "seen_at")}
+
+
+def place_gap(
+    provider: str,
+    account: str,
+    kind: str,
+    call: str,
+    seen_at: dt.datetime,
+    trouble: Trouble,
+    field: str = "listing",
+    region: str = "global",
+) -> Gap:
+    """The gap of a place that did not answer, or not all of it."""
+    return Gap(
+        provider=provider,
+        account=account,
+        region=region,
+        kind=kind,
+        call=call,
+        seen_at=seen_at,
+        field=field,
+        cause=trouble.cause,
+        message=trouble.message,
+    )
+
+
 def listing_gaps(key: UnitKey, trouble: Trouble | None, call: str, seen_at: dt.datetime) -> Iterable[Gap]:
     """The gap of a unit whose listing came short."""
     if trouble is not None and trouble.hides:
-        yield Gap(
-            provider=key.provider,
-            account=key.account,
-            region=key.region,
-            kind=key.kind,
-            call=call,
-            seen_at=seen_at,
-            field="listing",
-            cause=trouble.cause,
-            message=trouble.message,
-        )
+        yield place_gap(key.provider, key.account, key.kind, call, seen_at, trouble, region=key.region)
+
+
+def unread_gaps(provider: str, account: str, unread: Mapping[str, int], seen_at: dt.datetime) -> Iterable[Gap]:
+    """A gap for each sort of recorded answers that no kind reads: what they hold was not judged."""
+    for what, count in sorted(unread.items()):
+        message = f"{count} recorded answer{'s' if count > 1 else ''} that no kind reads: {what}"[:500]
+        trouble = Trouble("unsupported", "unread", message)
+        yield place_gap(provider, account, "", "import", seen_at, trouble)
