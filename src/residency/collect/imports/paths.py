@@ -83,8 +83,13 @@ def put(data: dict[str, Any], chain: Chain, value: Any) -> None:
 
 def _nodes(node: Any) -> Iterator[Any]:
     yield node
-    for child in node["children"]:
+    for child in _children(node):
         yield from _nodes(child)
+
+
+def _children(node: Any) -> list[Any]:
+    """The expressions inside one; a slice has numbers instead."""
+    return [child for child in node["children"] if isinstance(child, dict)]
 
 
 def _end(chain: Chain | None, found: set[Chain]) -> None:
@@ -94,7 +99,7 @@ def _end(chain: Chain | None, found: set[Chain]) -> None:
 
 def _read(node: Any, at: Chain | None, found: set[Chain]) -> Chain | None:
     """The chain a node's value stands at, None where that is inside a list or made; what is read is put into found."""
-    kind, children = node["type"], node["children"]
+    kind, children = node["type"], _children(node)
     if kind == "field":
         return None if at is None else (*at, node["value"])
     if kind in {"identity", "current"}:

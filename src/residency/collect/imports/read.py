@@ -82,10 +82,19 @@ def _tables(
     for path, head in heads.items():
         tables.take(path, _reader(source, names)(path, head))
     tables.finish()
+    if source == "terraform":
+        for provider in sorted(gathered.met):
+            gathered.note(
+                provider, "a Terraform state says what was applied, not what is there now or was made elsewhere"
+            )
     return gathered.finish(providers, account)
 
 
 def _reader(source: Source, names: frozenset[str]) -> Callable[[Path, Head], Iterator[Item | Problem]]:
-    from residency.collect.imports.config import config_items
+    if source == "config":
+        from residency.collect.imports.config import config_items
 
-    return config_items
+        return config_items
+    from residency.collect.imports.terraform import terraform_items
+
+    return terraform_items

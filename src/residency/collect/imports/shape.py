@@ -55,7 +55,13 @@ class Shape:
         self._rules = tuple(_rules(self.kind))
 
     def record(
-        self, row: Mapping[str, Any], tags: Mapping[str, Any] | None = None, *, whole: bool = True, flat: bool = True
+        self,
+        row: Mapping[str, Any],
+        tags: Mapping[str, Any] | None = None,
+        *,
+        whole: bool = True,
+        flat: bool = True,
+        more: Mapping[str, Any] | None = None,
     ) -> tuple[Kind, Record]:
         """The kind and the record to map.
 
@@ -69,6 +75,8 @@ class Shape:
             The row is all the source has, not a selection: a name missing from it may mean that nothing is set.
         flat
             A column that is there is complete; otherwise every name on the way to a value must be there.
+        more
+            What is known from elsewhere, such as the catalogue.
         """
         data: dict[str, Any] = {}
         lacking: set[Chain] = set()
@@ -83,6 +91,9 @@ class Shape:
                     put(data, item.path, value)
                 else:
                     lacking.add(item.path)
+        for name, value in (more or {}).items():
+            data[name] = value
+            given.append((name,))
         failed: dict[Chain, Failure] = {}
         for rule in self._rules:
             for chain in rule.reads:

@@ -96,7 +96,8 @@ class Tables:
         tags = look(foreign.tags, row)
         said = all(present(row, chain, 1) for chain in chains(foreign.tags))
         known = tag_map(tags) if tags is not None else {} if said else None
-        told, record = shape.record(row, known, whole=item.whole, flat=self.source != "config")
+        more = {"paired": pair_in(self.providers)("azure", region)} if foreign.provider == "azure" else None
+        told, record = shape.record(row, known, whole=item.whole, flat=self.source != "config", more=more)
         asked = Asked(
             provider=provider,
             account=account,
@@ -116,8 +117,6 @@ class Tables:
         from residency.collect.azure import normal, vault_of
 
         record.data = normal(record.data)
-        if paired := asked.pair_of("azure", str(record.data.get("location") or "")):
-            record.data["paired"] = paired
         self._vaults |= vault_of(record.data)
         self._azure.extend(map_record(told, record, asked))
         return Rows()
