@@ -40,8 +40,8 @@ def test_a_type_becomes_its_store_with_its_places_and_gaps(tmp_path: Path, name:
 def test_a_state_of_a_provider_that_lacks_every_column_claims_nothing(tmp_path: Path, name: str) -> None:
     """An older provider, or a data source that reads less: identifiers alone."""
     names = (
-        "arn id name bucket region project db_snapshot_arn db_cluster_snapshot_arn location cluster_identifier domain_name "
-        "dataset_id table_id url zone key_ring instance cluster_id owner_id global_cluster_members"
+        "arn id name bucket region project db_snapshot_arn db_cluster_snapshot_arn location cluster_identifier "
+        "domain_name dataset_id table_id url zone key_ring instance cluster_id owner_id global_cluster_members"
     )
     known = set(names.split())
     row = {key: value for key, value in attributes(name, STATE[name]["row"]).items() if key in known}

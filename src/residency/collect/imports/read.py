@@ -62,6 +62,19 @@ def import_files(
         raise ConfigError(f"{other}: is {forms[other]}, while {files[0]} is {chosen}; import them one after the other")
     if chosen in SOURCES:
         return chosen, _tables(heads, chosen, kinds, folders, providers, account, region, seen_at)
+    if chosen == "asset-export":
+        from residency.collect.imports.assets import LABEL, import_assets
+
+        gathered = Gathered(LABEL, "gcp", seen_at)
+        import_assets(heads, kinds, providers, gathered, account=account)
+        return chosen, gathered.finish(providers, account)
+    if chosen == "resource-graph":
+        from residency.collect.imports.graph_rows import LABEL as GRAPH
+        from residency.collect.imports.graph_rows import import_graph
+
+        gathered = Gathered(GRAPH, "azure", seen_at)
+        import_graph(heads, kinds, providers, gathered, account=account)
+        return chosen, gathered.finish(providers, account)
     raise ConfigError(f"{files[0]}: recorded answers are read with --provider aws, gcp or azure")
 
 

@@ -52,7 +52,7 @@ class Shape:
     _kinds: dict[tuple[frozenset[Chain], bool], Kind] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._rules = tuple(_rules(self.kind))
+        self._rules = tuple(_rules(self.kind, own_labels=self.fields is None))
 
     def record(
         self,
@@ -62,6 +62,7 @@ class Shape:
         whole: bool = True,
         flat: bool = True,
         more: Mapping[str, Any] | None = None,
+        has: Iterable[Chain] | None = None,
     ) -> tuple[Kind, Record]:
         """The kind and the record to map.
 
@@ -77,12 +78,14 @@ class Shape:
             A column that is there is complete; otherwise every name on the way to a value must be there.
         more
             What is known from elsewhere, such as the catalogue.
+        has
+            For a row that is the record itself: the paths it has, all of its names where left out.
         """
         data: dict[str, Any] = {}
         lacking: set[Chain] = set()
         if self.fields is None:
             data = dict(row)
-            given: list[Chain] = [(name,) for name in row]
+            given: list[Chain] = [(name,) for name in row] if has is None else list(has)
         else:
             given = [item.path for item in self.fields]
             for item in self.fields:
@@ -106,7 +109,11 @@ class Shape:
         if tags is not None:
             data[_TAGS] = dict(tags)
             failed = {chain: replace(item, fields=_without_labels(item)) for chain, item in failed.items()}
-        elif self.kind.labels and not any("labels" in item.fields for item in failed.values()):
+        elif (
+            self.fields is not None
+            and self.kind.labels
+            and not any("labels" in item.fields for item in failed.values())
+        ):
             failed[(_TAGS,)] = self._failed(("tags",), ("labels",))
         record = Record(data, self.call, {dotted(chain): failure for chain, failure in failed.items()})
         return self._told(frozenset(failed), tags is not None), record
@@ -124,7 +131,7 @@ class Shape:
         call = _call_of(self.kind, lack)
         if call is not None and lack == (call.into,):
             return known or self._failed(lack, tuple(call.gives))
-        what = {"placements": "placement", "key": "key", "grants": "grants"}[rule.section]
+        what = {"placements": "placement", "key": "key", "grants": "grants", "labels": "labels"}[rule.section]
         if what == "placement" and call is not None and "placement" not in call.gives:
             what = next((name for name in call.gives if name in {"log", "detail"}), what)
         return self._failed(lack, tuple(dict.fromkeys([*(known.fields if known else ()), what])))
@@ -141,16 +148,18 @@ class Shape:
             "placements": list(self.kind.placements),
             "key": list(self.kind.key),
             "grants": list(self.kind.grants),
+            "labels": list(self.kind.labels),
         }
         for rule in self._rules:
             needs = sorted(dotted(lack) for lack in lacks if any(begins(chain, lack) for chain in rule.reads))
             rules = changed[rule.section]
             rules[rule.number] = rules[rule.number].model_copy(update={"needs": needs})
-        labels = [LabelRule(map=_TAGS)] if has_tags else []
+        if self.fields is not None:
+            changed["labels"] = [LabelRule(map=_TAGS)] if has_tags else []
         when = self.kind.when
         if when and any(begins(chain, lack) for chain in chains(when) for lack in lacks | self._unread(when)):
             when = None
-        made = self._kinds[lacks, has_tags] = self.kind.model_copy(update={**changed, "labels": labels, "when": when})
+        made = self._kinds[lacks, has_tags] = self.kind.model_copy(update={**changed, "when": when})
         return made
 
     def _unread(self, text: str) -> frozenset[Chain]:
@@ -216,7 +225,7 @@ def _call_of(kind: Kind, lack: Chain) -> Call | None:
     return next((call for call in kind.detail if call.into == lack[0]), None)
 
 
-def _rules(kind: Kind) -> Iterable[_Rule]:
+def _rules(kind: Kind, *, own_labels: bool) -> Iterable[_Rule]:
     for number, place in enumerate(kind.placements):
         texts = [place.each] if place.each else [place.when]
         yield _Rule("placements", number, _reads(texts), place.role)
@@ -224,6 +233,8 @@ def _rules(kind: Kind) -> Iterable[_Rule]:
         yield _Rule("key", number, _reads([key.when, key.id]))
     for number, grant in enumerate(kind.grants):
         yield _Rule("grants", number, _reads([grant.policy, grant.bindings, grant.principals, grant.acl]))
+    for number, label in enumerate(kind.labels if own_labels else ()):
+        yield _Rule("labels", number, _reads([label.pairs, label.map]))
 
 
 def _reads(texts: Iterable[str | None]) -> frozenset[Chain]:
