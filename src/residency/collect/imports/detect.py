@@ -27,6 +27,7 @@ _JSON: Mapping[Format, tuple[str, ...]] = {
                   r'\s*"data_type"',),
     "cloudquery": (r'"_cq_(id|sync_time|source_name|parent_id)"\s*:',),
 }  # fmt: skip
+_STEAMPIPE_HEAD = re.compile(r'\{\s*"columns"\s*:\s*\[\s*\{\s*"(name|data_type)"')
 _CSV: Mapping[Format, frozenset[str]] = {
     "config": frozenset({"resourceType"}),
     "resource-graph": frozenset({"subscriptionid", "resourcegroup", "type"}),
@@ -46,6 +47,10 @@ def candidates(head: Head) -> tuple[Format, ...]:
         if names & _STEAMPIPE and not found:
             found.append("steampipe")
         return tuple(found)
+    if _STEAMPIPE_HEAD.match(head.text):
+        return ("steampipe",)
+    if any(re.search(pattern, head.text) for pattern in _JSON["cloudquery"]):
+        return ("cloudquery",)
     return tuple(name for name, needed in _JSON.items() if all(re.search(pattern, head.text) for pattern in needed))
 
 

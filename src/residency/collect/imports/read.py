@@ -108,6 +108,10 @@ def _reader(source: Source, names: frozenset[str]) -> Callable[[Path, Head], Ite
         from residency.collect.imports.config import config_items
 
         return config_items
-    from residency.collect.imports.terraform import terraform_items
+    if source == "terraform":
+        from residency.collect.imports.terraform import terraform_items
 
-    return terraform_items
+        return terraform_items
+    from residency.collect.imports.sql_tables import sql_items
+
+    return lambda path, head: sql_items(path, head, names)
