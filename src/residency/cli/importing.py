@@ -86,6 +86,8 @@ def _answers(paths: list[Path], provider: str, account: str, region: str, data: 
     from residency.data import data_folders
     from residency.providers import load_providers
 
+    if not provider:
+        raise ConfigError("--from answers: say whose they are with --provider aws, gcp or azure")
     if provider not in {"aws", "gcp", "azure"}:
         raise ConfigError(f"--provider {provider}: choose aws, gcp or azure")
     if provider == "aws" and not (len(account) == 12 and account.isdigit()):

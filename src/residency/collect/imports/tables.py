@@ -54,6 +54,8 @@ class Tables:
     _latest: dict[tuple[str, ...], tuple[tuple[str, ...], Rows]] = field(default_factory=dict)
     _azure: Rows = field(default_factory=Rows)
     _vaults: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    _parts: dict[str, str] = field(default_factory=dict)
+    _places: dict[str, str] = field(default_factory=dict)
 
     def take(self, path: Path, items: Iterable[Item | Problem]) -> None:
         """Read one file's items."""
@@ -125,14 +127,17 @@ class Tables:
         """The catalogue's provider and the partition a row belongs to."""
         if foreign.provider != "aws":
             return foreign.provider, foreign.provider
-        parts: dict[str, str] = {}
-        for name, item in self.providers.items():
-            if item.partition:
-                parts.setdefault(item.partition, name)
-        partition = next((found for found in _partitions(row) if found in parts), None)
-        if partition is None and region:
-            partition = next((part for part, name in parts.items() if self.providers.find(name, region)), None)
-        return parts.get(partition or "aws", "aws"), partition or "aws"
+        if not self._parts:
+            for name, item in self.providers.items():
+                if item.partition:
+                    self._parts.setdefault(item.partition, name)
+        partition = next((found for found in _partitions(row) if found in self._parts), None)
+        if partition is None:
+            partition = self._places.get(region)
+        if partition is None:
+            found = (part for part, name in self._parts.items() if region and self.providers.find(name, region))
+            partition = self._places[region] = next(found, "aws")
+        return self._parts.get(partition, "aws"), partition
 
     def _seen(self, foreign: ForeignType, row: Mapping[str, Any]) -> dt.datetime:
         return (moment(look(foreign.seen, row)) if foreign.seen else None) or self.gathered.seen_at
