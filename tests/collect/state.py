@@ -18,7 +18,7 @@ COMMON: dict[str, dict[str, Any]] = {
 
 def columns(foreign: ForeignType) -> set[str]:
     """Every column a type reads."""
-    texts = [foreign.account, foreign.region, foreign.tags]
+    texts = [foreign.account, foreign.region, foreign.tags, *foreign.answered.values()]
     for field in foreign.fields:
         texts += [field.text, *filter(None, [field.doubted])]
     return {chain[0] for text in texts for chain in chains(text)}

@@ -223,3 +223,11 @@ def test_a_packed_file_that_is_cut_short_keeps_what_was_read(tmp_path: Path) -> 
     rows = run(file, form="config")
     assert 0 < len(rows["stores"]) < 20000
     assert any("the rest of the file was not read" in text for text in messages(rows, "listing"))
+
+
+def test_of_very_many_broken_lines_the_first_are_named_and_all_are_counted(tmp_path: Path) -> None:
+    good = json.dumps(item("AWS::SNS::Topic"))
+    file = write(tmp_path / "items.jsonl", good + "\n" + "[1]\n" * 250)
+    found = messages(run(file, form="config"), "listing")
+    assert len(found) == 101
+    assert f"{file}: 150 more lines could not be read" in found

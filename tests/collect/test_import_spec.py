@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from foreign import FOLDERS, every_kind, types
+from cloud import WHEN, catalogue
+from foreign import FOLDERS, every_kind, types, write
 
 from residency.collect.imports.functions import look
 from residency.collect.imports.paths import chains, is_selecting, negates_too_much, present
+from residency.collect.imports.read import import_files
 from residency.collect.imports.shape import tag_map
 from residency.collect.imports.spec import load_foreign
 from residency.data import DataFolders
@@ -65,6 +67,7 @@ def test_the_shipped_files_have_no_fault() -> None:
          "6: aws_x: master_password may hold a secret and is never read [secret]"),
         ("aws_x: {kind: aws.ec2.volume, tags: primary_access_key}",
          "6: aws_x: primary_access_key may hold a secret and is never read [secret]"),
+        ("aws_x: {kind: aws.ec2.volume, answered: {nothing: a}}", "6: aws_x: no call gives nothing [path]"),
         ("aws_x: {kind: aws.ec2.volume, colour: red}", "6: types.aws_x.colour: unknown key [schema]"),
         ("aws_x: {same: [VolumeId]}", "6: types.aws_x.kind: required key is missing [schema]"),
         ("aws_x: {kind: aws.ec2.volume, spelling: kebab}", "6: types.aws_x.spelling: "),
@@ -99,6 +102,15 @@ def test_a_default_that_is_wrong_is_found_once(tmp_path: Path) -> None:
 def test_a_file_that_is_no_yaml_is_a_fault(tmp_path: Path) -> None:
     assert "not YAML" in faults(overlay(tmp_path, "{"))[0]
     assert faults(overlay(tmp_path, "provider: aws\nsource: steampipe\n"))
+
+
+def test_a_condition_says_which_rows_are_of_the_kind(tmp_path: Path) -> None:
+    entry = "  aws_disk: {kind: aws.ec2.volume, record: {VolumeId: id}, when: \"type == 'ebs'\"}\n"
+    folders = overlay(tmp_path / "data", HEAD + entry)
+    rows = [{"id": "vol-1", "type": "ebs", "account_id": "1"}, {"id": "d-1", "type": "local", "account_id": "1"}]
+    file = write(tmp_path / "aws_disk.json", rows)
+    found = import_files([file], "steampipe", every_kind(), folders, catalogue(), seen_at=WHEN)[1]
+    assert [row.name for row in found["stores"]] == ["vol-1"]
 
 
 @pytest.mark.parametrize(

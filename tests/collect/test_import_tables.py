@@ -184,3 +184,29 @@ def test_bytes_and_times_of_parquet_are_read(tmp_path: Path) -> None:
     rows = run(tmp_path / "aws_sns_topics.parquet")
     assert labels(rows) == {("team", "web")}
     assert rows["stores"][0].seen_at.isoformat() == "2026-03-02T00:00:00+00:00"
+
+
+def test_an_answer_that_is_all_null_may_have_been_refused(tmp_path: Path) -> None:
+    """CloudQuery leaves the columns of a call that was refused null, and keeps the row."""
+    bucket = sqlrows.row("cloudquery", "aws_s3_buckets", {"name": "media", "arn": "arn:aws:s3:::media", "tags": None})
+    rows = run(write(tmp_path / "aws_s3_buckets.json", [bucket]))
+    found = said(rows, "aws.s3.bucket")
+    assert found["gaps"] == ["grants", "key", "labels", "log", "placement"]
+    assert ("replica", "") in found["places"]
+    assert ("log", "") in found["places"]
+
+
+@pytest.mark.parametrize(("timeout", "custody"), [(0, "none"), (None, "unknown")])
+def test_what_shows_that_the_answer_came_makes_a_null_mean_something(
+    tmp_path: Path, timeout: int | None, custody: str
+) -> None:
+    given = {"url": "https://sqs.eu-west-1.amazonaws.com/111122223333/jobs", "visibility_timeout": timeout}
+    rows = run(write(tmp_path / "aws_sqs_queues.json", [sqlrows.row("cloudquery", "aws_sqs_queues", given)]))
+    assert said(rows, "aws.sqs.queue")["custody"] == custody
+
+
+def test_nulls_of_steampipe_are_believed_with_a_gap_that_says_so(tmp_path: Path) -> None:
+    bucket = sqlrows.row("steampipe", "aws_s3_bucket", {"name": "media", "arn": "arn:aws:s3:::media"})
+    rows = run(write(tmp_path / "aws_s3_bucket.json", [bucket]))
+    assert ("replica", "") not in said(rows, "aws.s3.bucket")["places"]
+    assert any("ignore_error_codes" in text for text in messages(rows, "scope"))

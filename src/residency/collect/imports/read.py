@@ -24,6 +24,12 @@ SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".parquet", ".tfstate", ".gz")
 """Ends of the names that are read where a folder is named; a file that is named is always read."""
 
 
+_LIMITS: Mapping[Source, str] = {
+    "terraform": "a Terraform state says what was applied, not what is there now or was made elsewhere",
+    "steampipe": "where ignore_error_codes is set, Steampipe shows a refused call as null, like what is not set",
+}
+
+
 def files_of(paths: Iterable[Path]) -> list[Path]:
     """The files themselves, folders opened, in a stable order."""
     found: list[Path] = []
@@ -95,11 +101,8 @@ def _tables(
     for path, head in heads.items():
         tables.take(path, _reader(source, names)(path, head))
     tables.finish()
-    if source == "terraform":
-        for provider in sorted(gathered.met):
-            gathered.note(
-                provider, "a Terraform state says what was applied, not what is there now or was made elsewhere"
-            )
+    for provider in sorted(gathered.met) if source in _LIMITS else ():
+        gathered.note(provider, _LIMITS[source])
     return gathered.finish(providers, account)
 
 

@@ -43,11 +43,15 @@ class Shape:
         What the type gives; None where the row is the record already.
     call
         How the origin is named in rows and messages.
+    doubts_nulls, answered
+        Whether an answer that is all null did not come, unless an expression says that it did.
     """
 
     kind: Kind
     fields: tuple[ForeignField, ...] | None
     call: str
+    doubts_nulls: bool = False
+    answered: Mapping[str, str] = field(default_factory=dict)
     _rules: tuple[_Rule, ...] = ()
     _kinds: dict[tuple[frozenset[Chain], bool], Kind] = field(default_factory=dict)
 
@@ -94,6 +98,8 @@ class Shape:
                     put(data, item.path, value)
                 else:
                     lacking.add(item.path)
+            if self.doubts_nulls:
+                lacking |= self._refused(data, row)
         for name, value in (more or {}).items():
             data[name] = value
             given.append((name,))
@@ -117,6 +123,19 @@ class Shape:
             failed[(_TAGS,)] = self._failed(("tags",), ("labels",))
         record = Record(data, self.call, {dotted(chain): failure for chain, failure in failed.items()})
         return self._told(frozenset(failed), tags is not None), record
+
+    def _refused(self, data: Mapping[str, Any], row: Mapping[str, Any]) -> set[Chain]:
+        """Paths of detail answers that have no value at all, and nothing that shows that they came."""
+        found: set[Chain] = set()
+        for into in {call.into for call in self.kind.detail if call.into}:
+            paths = [item.path for item in self.fields or () if item.path[0] == into and item.reads]
+            if (
+                paths
+                and not any(_value(data, path) for path in paths)
+                and not look(self.answered.get(into, "`false`"), row)
+            ):
+                found.update(paths)
+        return found
 
     def _is_asked(self, lack: Chain, data: Mapping[str, Any], lacking: Iterable[Chain]) -> bool:
         """Whether the answer would have been asked for at all; a condition that cannot be read holds."""
@@ -177,7 +196,7 @@ def native_shape(kind: Kind, call: str) -> Shape:
 
 def shape_of(kind: Kind, foreign: ForeignType, call: str) -> Shape:
     """For rows of a foreign type."""
-    return Shape(kind, foreign.fields, call)
+    return Shape(kind, foreign.fields, call, foreign.doubts_nulls, foreign.answered)
 
 
 def tag_map(value: Any) -> Mapping[str, Any] | None:
@@ -208,6 +227,13 @@ def _is_said(item: ForeignField, value: Any, row: Mapping[str, Any], *, whole: b
         return True
     levels = 1 if flat or (item.unset and whole) else None
     return all(present(row, chain, levels) for chain in item.reads)
+
+
+def _value(data: Any, path: Chain) -> bool:
+    """Whether there is any value at a path."""
+    for name in path:
+        data = data.get(name) if isinstance(data, dict) else None
+    return data is not None
 
 
 def _lack(chain: Chain, given: Iterable[Chain], lacking: Iterable[Chain]) -> Chain | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -40,7 +40,9 @@ class _Type(StrictModel):
     paths whose value the row has under the same name in the source's own ``spelling``. ``unset``: paths that the source
     leaves out where they are not set, so that absence says something. ``doubted``: paths that are not known, whatever
     the row says, where an expression holds.
-    ``when``: whether a row is one of the kind. Whatever the kind reads and neither lists is a gap.
+    ``answered``: for a detail call of the kind, an expression that holds where the source had its answer, so that a
+    null says something although nulls are doubted. ``when``: whether a row is one of the kind.
+    Whatever the kind reads and neither lists is a gap.
     """
 
     kind: str
@@ -49,6 +51,7 @@ class _Type(StrictModel):
     spelling: Spelling | None = None
     unset: list[str] = Field(default_factory=list)
     doubted: dict[str, str] = Field(default_factory=dict)
+    answered: dict[str, str] = Field(default_factory=dict)
     account: str | None = None
     region: str | None = None
     tags: str | None = None
@@ -57,13 +60,18 @@ class _Type(StrictModel):
 
 
 class _Defaults(StrictModel):
-    """What all types of a file have in common; ``below`` is where ``same`` looks."""
+    """What all types of a file have in common; ``below`` is where ``same`` looks.
+
+    ``nulls``: whether a null is what the cloud said, or may be a call that the source was refused (``doubted``): then
+    an answer of which every value is null did not come.
+    """
 
     account: str
     region: str
     tags: str
     spelling: Spelling = "snake"
     below: str = ""
+    nulls: Literal["said", "doubted"] = "said"
     seen: str | None = None
 
 
@@ -100,6 +108,8 @@ class ForeignType:
     tags: str
     when: str | None
     seen: str | None
+    doubts_nulls: bool = False
+    answered: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_foreign(
@@ -160,9 +170,9 @@ def reads_of(kind: Kind) -> frozenset[Chain]:
 
 
 def _faults_of_defaults(defaults: _Defaults, loaded: Loaded) -> Iterator[Fault]:
-    for field in ("account", "region", "tags", "seen"):
-        if text := getattr(defaults, field):
-            yield from _faults_of_text(text, loaded, ("defaults", field), "defaults")
+    for column in ("account", "region", "tags", "seen"):
+        if text := getattr(defaults, column):
+            yield from _faults_of_text(text, loaded, ("defaults", column), "defaults")
 
 
 def _faults_of_text(text: str, loaded: Loaded, where: Path_, name: str) -> Iterator[Fault]:
@@ -187,9 +197,9 @@ def _faults(item: _Type, file: _File, kinds: Mapping[str, Kind], loaded: Loaded,
     if kind is None or not item.kind.startswith(f"{file.provider}."):
         message = f"{name}: there is no kind {item.kind} of {file.provider}"
         yield Fault(loaded.file, loaded.line((*where, "kind")), message, "kind")
-    for field in ("account", "region", "tags", "when"):
-        if text := getattr(item, field):
-            yield from _faults_of_text(text, loaded, (*where, field), name)
+    for column in ("account", "region", "tags", "when"):
+        if text := getattr(item, column):
+            yield from _faults_of_text(text, loaded, (*where, column), name)
     for path, text in item.record.items():
         yield from _faults_of_text(text, loaded, (*where, "record", path), name)
     given = [*item.record, *item.same]
@@ -197,6 +207,11 @@ def _faults(item: _Type, file: _File, kinds: Mapping[str, Kind], loaded: Loaded,
         yield Fault(loaded.file, loaded.line(where), f"{name}: {path} is given twice", "path")
     for path, text in item.doubted.items():
         yield from _faults_of_text(text, loaded, (*where, "doubted", path), name)
+    intos = {call.into for call in kind.detail} if kind is not None else set()
+    for into, text in item.answered.items():
+        yield from _faults_of_text(text, loaded, (*where, "answered", into), name)
+        if kind is not None and into not in intos:
+            yield Fault(loaded.file, loaded.line((*where, "answered", into)), f"{name}: no call gives {into}", "path")
     for path in (*item.unset, *item.doubted):
         if path not in given:
             yield Fault(loaded.file, loaded.line(where), f"{name}: {path} is unset or doubted but not given", "path")
@@ -229,6 +244,8 @@ def _ready(name: str, item: _Type, file: _File) -> ForeignType:
         tags=item.tags or file.defaults.tags,
         when=item.when,
         seen=file.defaults.seen,
+        doubts_nulls=file.defaults.nulls == "doubted",
+        answered=item.answered,
     )
 
 

@@ -96,7 +96,7 @@ class Tables:
         if not account:
             self.gathered.nameless[provider] += 1
         tags = look(foreign.tags, row)
-        said = all(present(row, chain, 1) for chain in chains(foreign.tags))
+        said = not foreign.doubts_nulls and all(present(row, chain, 1) for chain in chains(foreign.tags))
         known = tag_map(tags) if tags is not None else {} if said else None
         more = {"paired": pair_in(self.providers)("azure", region)} if foreign.provider == "azure" else None
         told, record = shape.record(row, known, whole=item.whole, flat=self.source != "config", more=more)
