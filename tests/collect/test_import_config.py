@@ -231,3 +231,35 @@ def test_of_very_many_broken_lines_the_first_are_named_and_all_are_counted(tmp_p
     found = messages(run(file, form="config"), "listing")
     assert len(found) == 101
     assert f"{file}: 150 more lines could not be read" in found
+
+
+@pytest.mark.parametrize("empty", [None, {}, "", "null", "{}"])
+def test_a_configuration_that_is_null_or_empty_was_not_recorded(tmp_path: Path, empty: Any) -> None:
+    bare = item("AWS::Kinesis::Stream", configuration=empty, configurationItemStatus="ResourceNotRecorded")
+    rows = run(write(tmp_path / "s.json", snapshot(bare)))
+    assert said(rows, "aws.kinesis.stream")["custody"] == "unknown"
+
+
+def test_an_account_written_as_a_number_keeps_its_zeros(tmp_path: Path) -> None:
+    rows = run(write(tmp_path / "s.json", snapshot(item("AWS::EC2::Volume", awsAccountId=12345678901))))
+    assert rows["stores"][0].account == "012345678901"
+
+
+def test_a_row_that_breaks_the_rules_is_a_gap_and_the_rest_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from residency.collect.imports import tables
+
+    real = tables.map_record
+
+    def broken(kind: Any, record: Any, asked: Any) -> Any:
+        if asked.kind == "aws.ec2.volume":
+            raise RuntimeError("hunter2")
+        return real(kind, record, asked)
+
+    monkeypatch.setattr(tables, "map_record", broken)
+    file = write(tmp_path / "s.json", snapshot(item("AWS::EC2::Volume"), item("AWS::SNS::Topic", resourceId="t")))
+    rows = run(file)
+    assert [row.kind for row in rows["stores"]] == ["aws.sns.topic"]
+    assert f"{file}:1: cannot be read (RuntimeError)" in messages(rows, "listing")
+    assert "hunter2" not in repr(rows)

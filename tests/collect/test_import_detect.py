@@ -165,3 +165,10 @@ def test_a_long_cell_is_read(tmp_path: Path) -> None:
 def test_times_with_and_without_a_zone() -> None:
     assert moment("2026-03-01T01:00:00Z") == moment("2026-03-01T10:00:00+09:00") == moment("2026-03-01T01:00:00")
     assert moment("yesterday") is None
+    assert moment("0001-01-01T00:00:00+14:00") is None
+
+
+def test_a_header_that_names_a_column_twice_is_refused() -> None:
+    """Two tables joined: which of the two values is meant cannot be told."""
+    (only,) = table_rows(io.BytesIO(b"name,id,name\na,b,c\n"))
+    assert (only.line, only.problem) == (1, "the header names a column twice")

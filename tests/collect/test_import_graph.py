@@ -199,3 +199,13 @@ def test_a_row_that_names_no_subscription_needs_one(tmp_path: Path) -> None:
     file = write(tmp_path / "r.json", [row])
     assert "1 rows name no account; name it with --account" in messages(run(file, form="resource-graph"))
     assert run(file, form="resource-graph", account="sub-9")["stores"][0].account == "sub-9"
+
+
+@pytest.mark.parametrize("address", ["https://[", "https://v.vault.azure.net:port/", "//", "https://"])
+def test_addresses_that_are_none_do_no_harm(tmp_path: Path, address: str) -> None:
+    vault = {**VAULT, "properties": {"vaultUri": address}}
+    key = {"keySource": "Microsoft.Keyvault", "keyvaultproperties": {"keyvaulturi": address}}
+    account = {**ACCOUNT, "properties": {**ACCOUNT["properties"], "encryption": key}}
+    rows = run(write(tmp_path / "r.json", [vault, account]), form="resource-graph")
+    assert {row.kind for row in rows["stores"]} == {"azure.keyvault.vault", "azure.storage.account"}
+    assert said(rows, "azure.storage.account")["custody"] == "customer-managed"

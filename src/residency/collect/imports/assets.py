@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from residency.collect.boundary import boundary
 from residency.collect.gcp import PROVIDER, REGION, normal, read_assets
 from residency.collect.grants import Scope
 from residency.collect.imports.gather import Gathered
@@ -81,7 +82,9 @@ def import_assets(
                 asset = {**asset, "iam": policy["iam"]}
             elif "iam" not in asset and (_account(asset, first, account), asset["assetType"]) in first.covered:
                 asset = {**asset, "iam": {"bindings": []}}
-            _map(asset, name, shapes[name], _account(asset, first, account), providers, gathered)
+            with boundary() as caught:
+                _map(asset, name, shapes[name], _account(asset, first, account), providers, gathered)
+            gathered.stumbled(path, 0, caught)
     for asset in first.policies.values():  # a policy without its resource: the store exists, its place is unknown
         name = by_type[asset["assetType"]]
         _map(asset, name, shapes[name], _account(asset, first, account), providers, gathered)

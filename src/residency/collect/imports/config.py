@@ -57,9 +57,9 @@ def _item(value: dict[str, Any], line: int, *, selected: bool) -> Item:
             row[name] = content
     row["accountId"] = str(row.get("accountId") or row.get("awsAccountId") or "")
     row["arn"] = row.get("arn") or row.get("ARN")
-    if "configuration" in row:
-        row["configuration"] = parsed(row["configuration"])
-    more = parsed(row.get("supplementaryConfiguration"))
+    main, more = parsed(row.pop("configuration", None)), parsed(row.pop("supplementaryConfiguration", None))
+    if main and isinstance(main, dict):  # a null or empty one says that nothing was recorded, not that nothing is set
+        row["configuration"] = main
     if isinstance(more, dict):
         row["supplementaryConfiguration"] = {name: parsed(content) for name, content in more.items()}
     kind = str(row.get("resourceType") or "")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from residency.collect.boundary import Caught
 from residency.collect.imports.items import Problem
 from residency.collect.resolve import resolve
 from residency.collect.run import recorded_sweep
@@ -78,6 +79,11 @@ class Gathered:
         if problems > _SHOWN:
             self._gap("listing", "malformed", f"{path}: {problems - _SHOWN} more lines could not be read")
 
+    def stumbled(self, path: Path, line: int, caught: Caught) -> None:
+        """A row that could not be mapped, whatever it holds, is a gap and not the end of the rest."""
+        if caught.error is not None:
+            self._gap("listing", "malformed", f"{path}:{line}: cannot be read ({type(caught.error).__name__})")
+
     def of_no_kind(self, name: str, account: str) -> None:
         """Count a row whose type no kind reads."""
         provider = self.provider or _PREFIXES.get(name.split("_", 1)[0], "")
@@ -97,7 +103,7 @@ class Gathered:
         source = Rows()
         recorded_sweep(source, self.label, account, self.seen_at, providers)
         rows.add(*source["sweeps"])
-        for provider in sorted(self.met or {self.provider or self.label}):
+        for provider in sorted(self.met or {self.provider}):
             rows.add(*(replace(gap, provider=provider) for gap in source["gaps"]))
         return rows.sorted()
 

@@ -20,6 +20,7 @@ from residency.collect.azure import (
     type_of,
     vault_of,
 )
+from residency.collect.boundary import boundary
 from residency.collect.grants import Scope
 from residency.collect.imports.gather import Gathered
 from residency.collect.imports.items import Problem
@@ -93,15 +94,17 @@ def import_graph(
             if not owner:
                 gathered.nameless[PROVIDER] += 1
             known = owners.get(owner.lower())
-            data = resource_record(row, known, pair_of, LABEL).data
-            if known is None:
-                del data["subscription"]
-            data.setdefault("paired", None)
-            told, record = shapes[name].record(data)
-            if row["type"].startswith("microsoft.keyvault/"):
-                vaults |= vault_of(data)
-            asked = Asked(PROVIDER, owner, REGION, name, PROVIDER, gathered.seen_at, Scope(), pair_of)
-            found.extend(map_record(told, record, asked))
+            with boundary() as caught:
+                data = resource_record(row, known, pair_of, LABEL).data
+                if known is None:
+                    del data["subscription"]
+                data.setdefault("paired", None)
+                told, record = shapes[name].record(data)
+                asked = Asked(PROVIDER, owner, REGION, name, PROVIDER, gathered.seen_at, Scope(), pair_of)
+                found.extend(map_record(told, record, asked))
+                if row["type"].startswith("microsoft.keyvault/"):
+                    vaults |= vault_of(data)
+            gathered.stumbled(path, 0, caught)
     gathered.rows.extend(read_resources(found, providers, vaults))
     if missing := pages.missing():
         message = f"{missing} more records than the files hold were found; ask for the further pages too"

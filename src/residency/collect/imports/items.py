@@ -44,4 +44,7 @@ def moment(value: Any) -> dt.datetime | None:
             found = dt.datetime.fromisoformat(str(value))
         except ValueError:
             return None
-    return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
+    try:
+        return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
+    except OverflowError:  # the first or last day there is
+        return None

@@ -93,6 +93,9 @@ def table_rows(handle: IO[bytes], keep_text: Callable[[str], bool] | None = None
         reader = csv.reader(text, strict=True)
         try:
             names = [name.strip() for name in next(reader)]
+            if len(set(names)) != len(names):
+                yield Element(1, None, "the header names a column twice")
+                return
             plain = frozenset(name for name in names if _is_name(name) or (keep_text is not None and keep_text(name)))
             while True:
                 line = reader.line_num + 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from residency.collect.boundary import boundary
 from residency.collect.functions import arn_part
 from residency.collect.grants import Scope
 from residency.collect.imports.functions import look
@@ -31,6 +32,7 @@ LABELS: Mapping[Source, str] = {
     "cloudquery": "CloudQuery",
 }
 _GLOBAL = "global"
+_DIGITS = 12
 
 
 @dataclass(slots=True)
@@ -60,12 +62,17 @@ class Tables:
     def take(self, path: Path, items: Iterable[Item | Problem]) -> None:
         """Read one file's items."""
         for item in self.gathered.read(path, items):
-            if not item.key:
-                self.gathered.rows.extend(self._rows(item))
+            known = self._latest.get(item.key) if item.key else None
+            if known is not None and item.version < known[0]:
                 continue
-            known = self._latest.get(item.key)
-            if known is None or item.version >= known[0]:
-                self._latest[item.key] = item.version, Rows() if item.gone else self._rows(item)
+            rows = Rows()
+            with boundary() as caught:
+                rows = rows if item.gone else self._rows(item)
+            self.gathered.stumbled(path, item.line, caught)
+            if item.key:
+                self._latest[item.key] = item.version, rows
+            else:
+                self.gathered.rows.extend(rows)
 
     def finish(self) -> None:
         """Hand over what had to wait for the last row: the latest of several states, and keys named by vault."""
@@ -90,6 +97,8 @@ class Tables:
         if shape is None:
             shape = self._shapes[item.type] = shape_of(kind, foreign, f"{LABELS[self.source]} {item.type}")
         account = _plain(look(foreign.account, row)) or self.account
+        if foreign.provider == "aws" and account.isdigit():
+            account = account.zfill(_DIGITS)  # a number has lost its leading zeros
         region = _plain(look(foreign.region, row)) or self.region
         provider, partition = self._owner(foreign, row, region)
         self.gathered.met.add(provider)
@@ -119,7 +128,8 @@ class Tables:
         from residency.collect.azure import normal, vault_of
 
         record.data = normal(record.data)
-        self._vaults |= vault_of(record.data)
+        if record.data["type"].startswith("microsoft.keyvault/"):
+            self._vaults |= vault_of(record.data)
         self._azure.extend(map_record(told, record, asked))
         return Rows()
 
