@@ -104,7 +104,8 @@ class Gathered:
         recorded_sweep(source, self.label, account, self.seen_at, providers)
         rows.add(*source["sweeps"])
         for provider in sorted(self.met or {self.provider}):
-            rows.add(*(replace(gap, provider=provider) for gap in source["gaps"]))
+            message = f"read from {self.label}: what it does not hold was not asked"
+            rows.add(*(replace(gap, provider=provider, message=message) for gap in source["gaps"]))
         return rows.sorted()
 
     def _gap(self, what: str, cause: Cause, message: str, provider: str | None = None, account: str = "") -> None:

@@ -98,7 +98,8 @@ def import_graph(
                 data = resource_record(row, known, pair_of, LABEL).data
                 if known is None:
                     del data["subscription"]
-                data.setdefault("paired", None)
+                if data.get("location"):  # the pair of a place that is not known is not known either
+                    data.setdefault("paired", None)
                 told, record = shapes[name].record(data)
                 asked = Asked(PROVIDER, owner, REGION, name, PROVIDER, gathered.seen_at, Scope(), pair_of)
                 found.extend(map_record(told, record, asked))

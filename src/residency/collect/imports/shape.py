@@ -6,7 +6,7 @@ and the record says that it failed: `map_record` then answers ``unknown`` and a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -53,7 +53,7 @@ class Shape:
     doubts_nulls: bool = False
     answered: Mapping[str, str] = field(default_factory=dict)
     _rules: tuple[_Rule, ...] = ()
-    _kinds: dict[tuple[frozenset[Chain], bool], Kind] = field(default_factory=dict)
+    _kinds: dict[tuple[frozenset[Chain], frozenset[Chain], bool], Kind] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._rules = tuple(_rules(self.kind, own_labels=self.fields is None))
@@ -122,7 +122,7 @@ class Shape:
         ):
             failed[(_TAGS,)] = self._failed(("tags",), ("labels",))
         record = Record(data, self.call, {dotted(chain): failure for chain, failure in failed.items()})
-        return self._told(frozenset(failed), tags is not None), record
+        return self._told(frozenset(failed), frozenset(lacking), has_tags=tags is not None), record
 
     def _refused(self, data: Mapping[str, Any], row: Mapping[str, Any]) -> set[Chain]:
         """Paths of detail answers that have no value at all, and nothing that shows that they came."""
@@ -158,9 +158,9 @@ class Shape:
     def _failed(self, lack: Chain, fields: tuple[str, ...]) -> Failure:
         return Failure("skipped", f"{self.call} does not say {dotted(lack)}", self.call, fields)
 
-    def _told(self, lacks: frozenset[Chain], has_tags: bool) -> Kind:
-        """The kind, its rules needing what is not there."""
-        known = self._kinds.get((lacks, has_tags))
+    def _told(self, lacks: frozenset[Chain], lacking: frozenset[Chain], *, has_tags: bool) -> Kind:
+        """The kind, its rules needing what is not there, and without a condition that cannot be told."""
+        known = self._kinds.get((lacks, lacking, has_tags))
         if known is not None:
             return known
         changed: dict[str, list[Any]] = {
@@ -176,9 +176,9 @@ class Shape:
         if self.fields is not None:
             changed["labels"] = [LabelRule(map=_TAGS)] if has_tags else []
         when = self.kind.when
-        if when and any(begins(chain, lack) for chain in chains(when) for lack in lacks | self._unread(when)):
+        if when and any(begins(chain, lack) for chain in chains(when) for lack in lacks | lacking | self._unread(when)):
             when = None
-        made = self._kinds[lacks, has_tags] = self.kind.model_copy(update={**changed, "when": when})
+        made = self._kinds[lacks, lacking, has_tags] = self.kind.model_copy(update={**changed, "when": when})
         return made
 
     def _unread(self, text: str) -> frozenset[Chain]:
@@ -221,12 +221,17 @@ def _without_labels(item: Failure) -> tuple[str, ...]:
 
 def _is_said(item: ForeignField, value: Any, row: Mapping[str, Any], *, whole: bool, flat: bool) -> bool:
     """Whether the row says something at a field: a value, or an absence that means one."""
-    if item.doubted and look(item.doubted, row):
+    if item.doubted and (look(item.doubted, row) or (value is None and not _all_there(item.doubted, row))):
         return False
     if value is not None and not is_selecting(item.text):
         return True
     levels = 1 if flat or (item.unset and whole) else None
     return all(present(row, chain, levels) for chain in item.reads)
+
+
+def _all_there(text: str, row: Mapping[str, Any]) -> bool:
+    """Whether the row has every column an expression reads; a null of one that is missing is no answer to it."""
+    return all(present(row, chain, 1) for chain in chains(text))
 
 
 def _value(data: Any, path: Chain) -> bool:
@@ -236,14 +241,16 @@ def _value(data: Any, path: Chain) -> bool:
     return data is not None
 
 
-def _lack(chain: Chain, given: Iterable[Chain], lacking: Iterable[Chain]) -> Chain | None:
+def _lack(chain: Chain, given: Iterable[Chain], lacking: Collection[Chain]) -> Chain | None:
     """The shortest part of a chain that the record does not have; None where it has all of it."""
     for lack in lacking:
         if begins(chain, lack):
             return lack
     paths = list(given)
-    if any(begins(chain, path) or begins(path, chain) for path in paths):
+    if any(begins(chain, path) for path in paths):
         return None
+    if below := [path for path in paths if begins(path, chain)]:
+        return chain if all(path in lacking for path in below) else None
     return next(chain[:size] for size in range(1, len(chain) + 1) if not any(begins(p, chain[:size]) for p in paths))
 
 

@@ -107,7 +107,9 @@ class Tables:
         tags = look(foreign.tags, row)
         said = not foreign.doubts_nulls and all(present(row, chain, 1) for chain in chains(foreign.tags))
         known = tag_map(tags) if tags is not None else {} if said else None
-        more = {"paired": pair_in(self.providers)("azure", region)} if foreign.provider == "azure" else None
+        # the pair of a place that is not known is not known either
+        own = _plain(look(foreign.region, row)) if foreign.provider == "azure" else ""
+        more = {"paired": pair_in(self.providers)("azure", own)} if own else None
         told, record = shape.record(row, known, whole=item.whole, flat=self.source != "config", more=more)
         asked = Asked(
             provider=provider,
