@@ -209,3 +209,31 @@ def test_addresses_that_are_none_do_no_harm(tmp_path: Path, address: str) -> Non
     rows = run(write(tmp_path / "r.json", [vault, account]), form="resource-graph")
     assert {row.kind for row in rows["stores"]} == {"azure.keyvault.vault", "azure.storage.account"}
     assert said(rows, "azure.storage.account")["custody"] == "customer-managed"
+
+
+def _estate() -> list[dict[str, Any]]:
+    def rows_in(value: Any) -> list[dict[str, Any]]:
+        if isinstance(value, dict):
+            if isinstance(value.get("id"), str) and "/providers/" in value["id"] and "properties" in value:
+                return [value]
+            return [row for item in value.values() for row in rows_in(item)]
+        return [row for item in value for row in rows_in(item)] if isinstance(value, list) else []
+
+    files = (ROOT / "tests/replay/azure/estate.yaml", ROOT / "tests/replay/azure/more.yaml")
+    return [row for file in files for row in rows_in(yaml.safe_load(file.read_text(encoding="utf-8")))]
+
+
+@pytest.mark.parametrize("column", ["kind", "location", "sku", "properties"])
+def test_a_row_that_says_less_never_denies_what_it_said(tmp_path: Path, column: str) -> None:
+    rows = [row for row in _estate() if column in row]
+    assert len(rows) > 10
+    full = run(write(tmp_path / "full.json", rows), form="resource-graph")
+    bare = [{key: value for key, value in row.items() if key != column} for row in rows]
+    less = run(write(tmp_path / "less.json", bare), form="resource-graph")
+    assert {row.store_id for row in full["stores"]} <= {row.store_id for row in less["stores"]}
+    custody = {row.store_id: row.custody for row in less["keys"]}
+    roles = {(row.store_id, row.role) for row in less["placements"]}
+    for row in full["keys"]:
+        assert custody[row.store_id] in {row.custody, "unknown"}, row.store_id
+    for row in full["placements"]:
+        assert (row.store_id, row.role) in roles, (row.store_id, row.role)

@@ -28,7 +28,6 @@ class _Rule:
     section: str
     number: int
     reads: frozenset[Chain]
-    role: str = ""
 
 
 @dataclass(slots=True)
@@ -106,11 +105,16 @@ class Shape:
         failed: dict[Chain, Failure] = {}
         for rule in self._rules:
             for chain in rule.reads:
-                if (lack := _lack(chain, given, lacking)) is not None and self._is_asked(lack, data, lacking):
+                if (lack := _lack(chain, given, lacking)) is not None and self._is_asked(lack, data, given, lacking):
                     failed[lack] = self._failure(lack, failed.get(lack), rule)
         for call in self.kind.detail:
             lack = (call.into or "",)
-            if call.into and lack not in failed and _lack(lack, given, lacking) and self._is_asked(lack, data, lacking):
+            if (
+                call.into
+                and lack not in failed
+                and _lack(lack, given, lacking)
+                and self._is_asked(lack, data, given, lacking)
+            ):
                 failed[lack] = self._failed(lack, tuple(call.gives))
         if tags is not None:
             data[_TAGS] = dict(tags)
@@ -137,12 +141,14 @@ class Shape:
                 found.update(paths)
         return found
 
-    def _is_asked(self, lack: Chain, data: Mapping[str, Any], lacking: Iterable[Chain]) -> bool:
+    def _is_asked(
+        self, lack: Chain, data: Mapping[str, Any], given: Collection[Chain], lacking: Collection[Chain]
+    ) -> bool:
         """Whether the answer would have been asked for at all; a condition that cannot be read holds."""
         call = _call_of(self.kind, lack)
         if call is None or not call.when:
             return True
-        if any(begins(chain, other) for chain in chains(call.when) for other in lacking):
+        if any(_lack(chain, given, lacking) is not None for chain in _reads([call.when])):
             return True
         return bool(search(call.when, dict(data)))
 
@@ -260,8 +266,10 @@ def _call_of(kind: Kind, lack: Chain) -> Call | None:
 
 def _rules(kind: Kind, *, own_labels: bool) -> Iterable[_Rule]:
     for number, place in enumerate(kind.placements):
-        texts = [place.each] if place.each else [place.when]
-        yield _Rule("placements", number, _reads(texts), place.role)
+        reads = _reads([place.each or place.when])
+        if place.each and place.when:  # inside an element only `root` is the record
+            reads |= _reads([place.when], within=True)
+        yield _Rule("placements", number, reads)
     for number, key in enumerate(kind.key):
         yield _Rule("key", number, _reads([key.when, key.id]))
     for number, grant in enumerate(kind.grants):
@@ -270,6 +278,8 @@ def _rules(kind: Kind, *, own_labels: bool) -> Iterable[_Rule]:
         yield _Rule("labels", number, _reads([label.pairs, label.map]))
 
 
-def _reads(texts: Iterable[str | None]) -> frozenset[Chain]:
-    found = (chain[1:] if chain[0] == "root" else chain for text in texts if text for chain in chains(text))
-    return frozenset(chain for chain in found if chain and chain[0] != "ctx")
+def _reads(texts: Iterable[str | None], *, within: bool = False) -> frozenset[Chain]:
+    found = {chain for text in texts if text for chain in chains(text)}
+    outer = {chain[1:] for chain in found if chain[0] == "root"}
+    own = set() if within else {chain for chain in found if chain[0] != "root"}
+    return frozenset(chain for chain in outer | own if chain and chain[0] != "ctx")
