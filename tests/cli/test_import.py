@@ -100,3 +100,62 @@ def test_wrong_input_is_one_line(capsys: pytest.CaptureFixture[str], arguments: 
     assert text in err
     assert len(err.strip().splitlines()) == 1
     assert not Path("snap").exists()
+
+
+def _state(folder: str, *types: str) -> None:
+    arn = "arn:aws:sns:ap-northeast-1:111122223333:news"
+    resources = [
+        {"mode": "managed", "type": name, "name": "it", "instances": [{"attributes": {"arn": arn}}]} for name in types
+    ]
+    state = {"version": 4, "terraform_version": "1.9.0", "serial": 1, "lineage": "l", "resources": resources}
+    _write(Path(folder) / "terraform.tfstate", state)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--from", "terraform")])
+def test_another_inventory_is_read(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    _state("states", "aws_sns_topic", "aws_iam_role", "aws_iam_role")
+    code, out, err = _run(capsys, "import", "states", *arguments, "--out", "snap")
+    assert code == 0, err
+    rows = open_snapshot(Path("snap")).rows()
+    assert [(row.kind, row.account) for row in rows["stores"]] == [("aws.sns.topic", "111122223333")]
+    assert {row.location for row in rows["placements"]} == {"ap-northeast-1"}
+    assert "2 of type aws_iam_role are of no kind" in {row.message for row in rows["gaps"]}
+    assert "1 stores" in out
+
+
+def test_account_and_region_are_for_what_does_not_say(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("aws_s3_bucket.csv").write_text("name,akas\nmedia,[]\n", encoding="utf-8")
+    call = ["import", "aws_s3_bucket.csv", "--account", "111122223333", "--region", "eu-west-1", "--out", "snap"]
+    code, _, err = _run(capsys, *call)
+    assert code == 0, err
+    (store,) = open_snapshot(Path("snap")).rows()["stores"]
+    assert (store.account, store.name) == ("111122223333", "media")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            ("x.json", "--from", "cmdb"),
+            "--from cmdb: choose config, asset-export, resource-graph, terraform, steampipe",
+        ),
+        (("x.json", "--from", "answers"), "--from answers: say whose they are with --provider"),
+        (("x.json", "--from", "config", "--provider", "aws"), "only recorded answers need it"),
+        (("x.json",), "x.json: is of no form we know; say what it is with --from"),
+        (("x.json", "--from", "config"), "x.json:1: the file ends inside an object"),
+        (("x.json", "--from", "terraform"), "x.json:1: not JSON"),
+        (("empty",), "no file to read"),
+        (("void.json",), "void.json: the file is empty"),
+    ],
+)
+def test_wrong_inventories_are_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], text: str
+) -> None:
+    Path("x.json").write_text("{broken", encoding="utf-8")
+    Path("void.json").write_text("", encoding="utf-8")
+    Path("empty").mkdir()
+    code, _, err = _run(capsys, "import", *arguments, "--out", "snap")
+    assert code == 2
+    assert text in err
+    assert len(err.strip().splitlines()) == 1
+    assert not Path("snap").exists()

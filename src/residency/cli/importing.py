@@ -1,4 +1,4 @@
-"""``residency import``: recorded API answers into a snapshot, read by the same rules as live ones."""
+"""``residency import``: other inventories and recorded answers into a snapshot, read by the same rules as live ones."""
 
 from __future__ import annotations
 
@@ -21,45 +21,83 @@ if TYPE_CHECKING:
 
 
 def import_(
-    paths: Annotated[list[Path], typer.Argument(help="Files, or folders of files, with recorded answers.")],
-    provider: Annotated[str, typer.Option(help="Whose answers: aws, gcp or azure.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders of files, to read.")],
     out: Annotated[Path, typer.Option(help="Snapshot folder to write.")],
-    account: Annotated[str, typer.Option(help="Account or project that was asked, where the answers do not say.")] = "",
-    region: Annotated[str, typer.Option(help="Region that was asked, where the answers do not say.")] = "us-east-1",
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="What the files are: config, asset-export, resource-graph, terraform, steampipe, cloudquery or "
+            "answers. Told from the files where it is left out and clear.",
+        ),
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="Whose recorded answers: aws, gcp or azure. Alone, it means --from answers.")
+    ] = None,
+    account: Annotated[str, typer.Option(help="Account or project, where the files do not say.")] = "",
+    region: Annotated[str | None, typer.Option(help="Region, where the files do not say.")] = None,
     data: DataFolder = None,
 ) -> None:
-    """Read recorded answers without credentials; what they do not hold is a gap.
+    """Read other inventories and recorded answers without credentials; what they do not hold is a gap.
 
-    AWS: one reply a file, named service.Operation_1.json. Google Cloud: asset exports or REST replies. Azure: ARM lists
-    or recorded sessions. docs/how-to/read-recorded-answers.md shows each form.
+    AWS Config snapshots and queries, Cloud Asset Inventory exports, Azure Resource Graph results, Terraform state,
+    Steampipe and CloudQuery tables: docs/how-to/import-inventories.md. Recorded answers of the clouds' own interfaces:
+    docs/how-to/read-recorded-answers.md.
 
-    Example: residency import answers --provider aws --account 111122223333 --out snapshots/imported
+    Example: residency import snapshot.json.gz --from config --out snapshots/imported
     """
     from residency.cli.sweep import summary, versions
-    from residency.collect.run import recorded_sweep
+    from residency.collect.imports.detect import FORMATS
+    from residency.collect.imports.read import files_of, import_files
     from residency.collect.spec import load_kinds
     from residency.data import data_folders
     from residency.inventory.snapshot import write_snapshot
     from residency.providers import load_providers
 
-    if provider not in {"aws", "gcp", "azure"}:
-        raise ConfigError(f"--provider {provider}: choose aws, gcp or azure")
+    form = next((name for name in FORMATS if name == source), None)
+    if source is not None and form is None:
+        raise ConfigError(f"--from {source}: choose {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
+    if form is None and provider is not None:
+        form = "answers"
+    if form != "answers" and provider is not None:
+        raise ConfigError(f"--provider {provider}: only recorded answers need it; leave it out with --from {source}")
     for path in paths:
         if not path.exists():
             raise ConfigError(f"{path}: no such file or folder")
+    now = dt.datetime.now(dt.UTC)
+    folders = data_folders(data)
+    if form == "answers":
+        scope = provider or ""
+        rows = _answers(paths, scope, account, region or "us-east-1", data, now)
+    else:
+        kinds, providers = load_kinds(folders), load_providers(folders)
+        scope, rows = import_files(
+            files_of(paths), form, kinds, folders, providers, account=account, region=region or "", seen_at=now
+        )
+    write_snapshot(out, rows, {"recorded": scope}, versions(rows))
+    if not rows["stores"]:
+        line("no store was read: are these of a kind that `residency providers kinds` lists?")
+    summary(rows, out)
+
+
+def _answers(paths: list[Path], provider: str, account: str, region: str, data: Path | None, now: dt.datetime) -> Rows:
+    from residency.collect.run import recorded_sweep
+    from residency.collect.spec import load_kinds
+    from residency.data import data_folders
+    from residency.providers import load_providers
+
+    if not provider:
+        raise ConfigError("--from answers: say whose they are with --provider aws, gcp or azure")
+    if provider not in {"aws", "gcp", "azure"}:
+        raise ConfigError(f"--provider {provider}: choose aws, gcp or azure")
     if provider == "aws" and not (len(account) == 12 and account.isdigit()):
         raise ConfigError("--account: name the AWS account that was asked, 12 digits")
     folders = data_folders(data)
     kinds = {name: kind for name, kind in load_kinds(folders).items() if name.startswith(f"{provider}.")}
-    now = dt.datetime.now(dt.UTC)
-    read = {"aws": _aws, "gcp": _gcp, "azure": _azure}[provider]
     providers = load_providers(folders)
-    rows = read(paths, kinds, providers, account, region, now)
+    rows = {"aws": _aws, "gcp": _gcp, "azure": _azure}[provider](paths, kinds, providers, account, region, now)
     recorded_sweep(rows, provider, account, now, providers)
-    write_snapshot(out, rows, {"recorded": provider}, versions(rows))
-    if not rows["stores"]:
-        line("no store was read: are these answers of a kind that `residency providers kinds` lists?")
-    summary(rows, out)
+    return rows
 
 
 def _files(paths: list[Path]) -> list[Path]:

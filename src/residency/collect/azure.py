@@ -625,16 +625,23 @@ def spread(rows: Rows) -> Rows:
 def vault_of(row: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:
     """Host name of a vault row, with what it stands for."""
     properties = row.get("properties") or {}
-    host = urlsplit(str(properties.get("vaultUri") or properties.get("hsmUri") or "")).hostname
+    host = _host(str(properties.get("vaultUri") or properties.get("hsmUri") or ""))
     parts = str(row["id"]).split("/")
     return {host: (str(row["id"]), str(row.get("location") or ""), parts[2] if len(parts) > 2 else "")} if host else {}
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # brackets of an address that is none
+        return None
 
 
 def read_resources(rows: Rows, catalogue: Providers, vaults: Mapping[str, tuple[str, str, str]]) -> Rows:
     """Rows with Azure's places, targets and keys brought to one form; a copy to the store itself is none."""
 
     def key(item: Key) -> Key:
-        host = urlsplit(item.key_id).hostname if item.key_id.startswith("https://") else None
+        host = _host(item.key_id) if item.key_id.startswith("https://") else None
         if host and host in vaults:
             vault, place, account = vaults[host]
             evidence = f"{item.evidence}; {item.key_id}"

@@ -1,0 +1,80 @@
+"""AWS Config: snapshot and history files, and answers of advanced queries as JSON or CSV."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from residency.collect.imports.functions import parsed
+from residency.collect.imports.items import Item, Problem
+from residency.collect.imports.paths import put
+from residency.collect.imports.stream import Head, json_rows, members, opened, table_rows
+from residency.collect.json_stream import Element
+
+__all__ = ["config_items"]
+
+_LISTS = ("configurationItems", "baseConfigurationItems")
+_GONE = frozenset({"ResourceDeleted", "ResourceDeletedNotRecorded"})
+_WHOLE = frozenset({"configurationItemStatus", "configurationStateId", "configurationItemMD5Hash"})
+_QUERY = re.compile(r'\{\s*"(Results|QueryInfo|NextToken)"\s*:')
+
+
+def config_items(path: Path, head: Head) -> Iterator[Item | Problem]:
+    """Configuration items of a file, whatever its shape."""
+    with opened(path) as handle:
+        if head.form == "csv":
+            yield from _items(table_rows(handle), selected=True)
+        elif _QUERY.match(head.text):
+            yield from _items(members(handle, "Results"), selected=True)
+        else:
+            yield from _items(json_rows(handle, _LISTS), selected=False)
+
+
+def _items(rows: Iterable[Element], *, selected: bool) -> Iterator[Item | Problem]:
+    for element in rows:
+        value = element.value
+        if isinstance(value, str):  # the query answers text
+            try:
+                value = json.loads(value)
+            except (ValueError, RecursionError):
+                yield Problem(element.line, "a result is not JSON")
+                continue
+        if element.problem or not isinstance(value, dict):
+            yield Problem(element.line, element.problem or "not an object")
+            continue
+        yield _item(value, element.line, selected=selected)
+
+
+def _item(value: dict[str, Any], line: int, *, selected: bool) -> Item:
+    row: dict[str, Any] = {}
+    for name, content in value.items():
+        if "." in name:  # a query exported as CSV has one column for each property
+            put(row, tuple(name.split(".")), content)
+        else:
+            row[name] = content
+    row["accountId"] = str(row.get("accountId") or row.get("awsAccountId") or "")
+    row["arn"] = row.get("arn") or row.get("ARN")
+    main, more = parsed(row.pop("configuration", None)), parsed(row.pop("supplementaryConfiguration", None))
+    if main and isinstance(main, dict):  # a null or empty one says that nothing was recorded, not that nothing is set
+        row["configuration"] = main
+    if isinstance(more, dict):
+        row["supplementaryConfiguration"] = {name: parsed(content) for name, content in more.items()}
+    kind = str(row.get("resourceType") or "")
+    place = (row["accountId"], str(row.get("awsRegion") or ""))
+    status = str(row.get("configurationItemStatus") or "")
+    return Item(
+        type=kind,
+        row=row,
+        line=line,
+        whole=not selected and not _WHOLE.isdisjoint(row),
+        key=(*place, kind, str(row.get("resourceId") or row["arn"] or row.get("resourceName") or f"line {line}")),
+        version=(
+            str(row.get("configurationItemCaptureTime") or ""),
+            str(row.get("configurationStateId") or ""),
+            status,
+        ),
+        gone=status in _GONE,
+    )
