@@ -45,6 +45,13 @@ class Service(StrictModel):
     classes: list[str] = Field(min_length=1)
 
 
+class Aggregator(StrictModel):
+    """An AWS Config aggregator of the calling account, and the region it is in."""
+
+    name: str
+    region: str
+
+
 class AwsScope(StrictModel):
     """What to sweep in AWS. ``role`` is assumed in every account of the organisation but the calling one. What
     ``skip_fields`` names is not asked where a call gives nothing else; each store then has a gap for it."""
@@ -58,6 +65,7 @@ class AwsScope(StrictModel):
     skip_accounts: list[str] = Field(default_factory=list)
     own_accounts: list[str] = Field(default_factory=list)
     skip_fields: list[Literal["key", "grants", "labels", "log", "detail"]] = Field(default_factory=list)
+    aggregator: Aggregator | None = None
     home_region: str | None = None
     endpoint: str | None = None
 

@@ -50,7 +50,7 @@ def sweep(
 
     catalogues = load_catalogues(data)
     settings = read_config(config, catalogues)
-    drivers = drivers_for(settings, load_kinds(catalogues.folders), catalogues.providers)
+    drivers = drivers_for(settings, load_kinds(catalogues.folders), catalogues.providers, catalogues.folders)
     if dry_run:
         for text in preview(drivers):
             line(text)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from residency.collect.door import Door
 from residency.collect.functions import arn_part
@@ -22,6 +22,9 @@ from residency.inventory.tables import Gap, Rows, Unit
 from residency.model import COMPLETE_STATUSES, Cause, UnitStatus
 from residency.providers import Providers
 
+if TYPE_CHECKING:
+    from residency.collect.imports.spec import ForeignType, Source
+
 __all__ = ["GLOBAL", "AwsConfig", "AwsDriver", "Listing", "gather"]
 
 GLOBAL = "global"
@@ -29,6 +32,7 @@ GLOBAL = "global"
 
 _ON = frozenset({"ENABLED", "ENABLED_BY_DEFAULT", "opted-in", "opt-in-not-required"})
 _OFF = frozenset({"DISABLED", "not-opted-in"})
+_AGGREGATOR = "config-aggregator"
 _WINDOW = 4  # items in hand for each worker: enough to keep it busy, few enough for memory to stay flat
 
 
@@ -58,6 +62,8 @@ class AwsConfig:
         Of ``placement key grants labels log detail``: calls that give nothing else are not made, each as a gap.
     workers
         How many stores are asked about at the same time.
+    aggregator
+        (region, name) of an AWS Config aggregator of the calling account, asked for what it knows of all accounts.
     """
 
     role_name: str | None = None
@@ -70,6 +76,7 @@ class AwsConfig:
     kinds: tuple[str, ...] = ()
     skip_fields: frozenset[str] = field(default_factory=frozenset)
     workers: int = 16
+    aggregator: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -146,6 +153,8 @@ class AwsDriver:
         What to sweep.
     clock
         Gives the time in UTC.
+    types
+        How items of AWS Config become records, for the aggregator.
     """
 
     def __init__(
@@ -155,6 +164,7 @@ class AwsDriver:
         door: Door,
         config: AwsConfig | None = None,
         clock: Callable[[], dt.datetime] = _now,
+        types: Mapping[tuple[Source, str], ForeignType] | None = None,
     ) -> None:
         self._config = config or AwsConfig()
         given = {name: kind for name, kind in sorted(kinds.items()) if name.startswith("aws.")}
@@ -166,6 +176,7 @@ class AwsDriver:
         self._providers = providers
         self._door = door
         self._clock = clock
+        self._types = {key: item for key, item in (types or {}).items() if item.kind in self._kinds}
         self._place: _Place | None = None
         self._own = ""
         self._pool: ThreadPoolExecutor | None = None
@@ -233,7 +244,8 @@ class AwsDriver:
                     is_off = Refusal("RegionDisabled", "the account has not switched it on", "disabled", "skipped")
                     units += [self._ended(UnitKey(provider, item.account, region, name), is_off) for region in item.off]
         notes = (f"AWS {partition}: {len(entered)} accounts, {len(jobs)} units to ask",)
-        return Plan(tuple(sorted(jobs, key=self._together)), tuple(gaps), tuple(units), notes)
+        first = [Job(f"{provider}/{_AGGREGATOR}", (), 1)] if self._config.aggregator else []
+        return Plan((*first, *sorted(jobs, key=self._together)), tuple(gaps), tuple(units), notes)
 
     def _together(self, job: Job) -> tuple[str, str, str, str]:
         """Order of asking: all accounts of one service and region after each other, so that one client serves them."""
@@ -417,15 +429,39 @@ class AwsDriver:
         CredentialsError
             When the credentials ran out: no later unit would do better.
         """
+        if job.name.endswith(f"/{_AGGREGATOR}"):
+            return self._aggregated()
         rows = Rows()
         for key in job.units:
             rows.extend(self._unit(key))
         return rows
 
-    def _unit(self, key: UnitKey) -> Rows:
-        place = self._place
-        if place is None:
+    def _aggregated(self) -> Rows:
+        """What the aggregator lists of every kind it knows; second-hand, so that no unit ends by it."""
+        from residency.collect.aggregator import expression_for, read_results
+
+        place, (region, name) = self._placed(), self._config.aggregator or ("", "")
+        call, started = "config:SelectAggregateResourceConfig", self._clock()
+        args = {"ConfigurationAggregatorName": name, "Expression": expression_for(key for _, key in self._types)}
+        results: list[str] = []
+        gaps: list[Gap] = []
+        try:
+            for page in self._door.pages("", "config", region, "SelectAggregateResourceConfig", args):
+                results += page.get("Results") or []
+        except CallError as error:
+            message = f"{call}: {error.refusal}; what the aggregator {name} lists of other accounts is not known"
+            gaps.append(self._scope_gap(place.provider, self._own, region, error.refusal.cause, message, call))
+        rows = read_results(results, self._kinds, self._types, self._providers, place.scope, started)
+        rows.add(*gaps)
+        return rows
+
+    def _placed(self) -> _Place:
+        if self._place is None:
             raise ConfigError("the AWS driver runs jobs of its own plan; plan first")
+        return self._place
+
+    def _unit(self, key: UnitKey) -> Rows:
+        place = self._placed()
         kind, started = self._kinds[key.kind], self._clock()
         region = place.home if key.region == GLOBAL else key.region
         asked = Asked(

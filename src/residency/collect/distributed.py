@@ -77,7 +77,7 @@ class _Recipe:
         if self.version != version("residency"):
             raise ConfigError(f"a worker has residency {version('residency')}, the sweep {self.version}: install alike")
         folders = data_folders(self.data)
-        made = drivers_for(self.config, load_kinds(folders), load_providers(folders))
+        made = drivers_for(self.config, load_kinds(folders), load_providers(folders), folders)
         for driver, known in zip(made, self.known, strict=True):
             driver.recall(known)
         return made

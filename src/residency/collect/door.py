@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import botocore.session
     from botocore.credentials import RefreshableCredentials
 
-__all__ = ["DISCOVERY", "Door", "DoorSettings", "SdkDoor", "allowed_operations"]
+__all__ = ["AGGREGATOR", "DISCOVERY", "Door", "DoorSettings", "SdkDoor", "allowed_operations"]
 
 DISCOVERY: Mapping[tuple[str, str], str] = {
     ("sts", "GetCallerIdentity"): "sts:GetCallerIdentity",
@@ -29,6 +29,10 @@ DISCOVERY: Mapping[tuple[str, str], str] = {
     ("ec2", "DescribeRegions"): "ec2:DescribeRegions",
 }
 """Calls that find accounts and regions, with the permission each needs."""
+AGGREGATOR: Mapping[tuple[str, str], str] = {
+    ("config", "SelectAggregateResourceConfig"): "config:SelectAggregateResourceConfig",
+}
+"""What only a sweep with an aggregator needs."""
 
 _READS = re.compile(r"(Get|List|Describe|BatchGet|Search|Head|Lookup|Select|View|Query)[A-Z]\w*\Z")
 _TOKENS = (
@@ -77,7 +81,7 @@ def allowed_operations(kinds: Mapping[str, Kind]) -> frozenset[tuple[str, str]]:
     ConfigError
         When a kind names an operation that is not a read.
     """
-    found: set[tuple[str, str]] = set(DISCOVERY)
+    found: set[tuple[str, str]] = {*DISCOVERY, *AGGREGATOR}
     for name, kind in kinds.items():
         for call in kind.calls():
             if not _READS.match(call.operation):

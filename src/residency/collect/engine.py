@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from residency.collect.boundary import boundary
 from residency.collect.journal import Journal
@@ -238,8 +238,19 @@ def answer(driver: Driver, job: Job, clock: Callable[[], dt.datetime] = _now) ->
 
 
 def _lost(job: Job, error: Exception, started: dt.datetime, finished: dt.datetime) -> Rows:
-    rows, message = Rows(), f"{type(error).__name__}: {error}"
+    rows, message = Rows(), " ".join(f"{type(error).__name__}: {error}".split())[:500]
     rows.add(*(_failed(key, message, started, finished) for key in job.units))
+    if not job.units:
+        provider = job.name.split("/", 1)[0]
+        origin: dict[str, Any] = {
+            "provider": provider,
+            "account": "",
+            "region": "",
+            "kind": "",
+            "call": job.name,
+            "seen_at": finished,
+        }
+        rows.add(Gap(**origin, field="scope", cause="failed", message=message))
     return account_for(job, rows, started, finished)
 
 
@@ -294,7 +305,7 @@ def _failed(key: UnitKey, message: str, started: dt.datetime, finished: dt.datet
         kind=key.kind,
         status="failed",
         code="Unaccounted",
-        message=" ".join(message.split())[:500],
+        message=message,
         started_at=started,
         finished_at=finished,
     )

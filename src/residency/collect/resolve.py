@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from residency.collect.functions import arn_part
+from residency.collect.second_hand import first_hand
 from residency.inventory.tables import Gap, Grant, Key, Label, Placement, Rows, Store
 from residency.providers import Providers
 
@@ -22,12 +23,14 @@ _PROVIDER_ALIAS = re.compile(r"alias/(aws|aws-managed)/")
 def resolve(rows: Rows, providers: Providers) -> Rows:
     """Rows with what only the whole sweep can tell.
 
+    - What an inventory service says of a store that was described first-hand is left out (`first_hand`).
     - A store that was seen from several places (a replica lists itself under its primary) is one store.
     - A placement with a ``target`` and no location takes the target's own primary location; otherwise it stays
       unknown, with a gap.
     - A key row that names a key of the sweep takes that key's custody; an AWS-managed alias is the provider's; a key
       that is not in the sweep stays the customer's, noted, with a gap.
     """
+    rows = first_hand(rows)
     done = Rows({name: list(found) for name, found in rows.tables.items()})
     homes = _homes(rows["placements"])
     done.tables["stores"] = _one_each(rows["stores"], homes)

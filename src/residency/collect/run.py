@@ -16,6 +16,7 @@ from residency.collect.engine import Crew, Progress, sweep
 from residency.collect.plan import Driver
 from residency.collect.spec import Kind
 from residency.config import Config
+from residency.data import DataFolders, data_folders
 from residency.errors import ConfigError
 from residency.inventory.tables import Gap, Rows, Sweep
 from residency.jurisdictions import Jurisdictions
@@ -35,8 +36,15 @@ def scope_of(config: Config) -> dict[str, Any]:
     }
 
 
-def drivers_for(config: Config, kinds: Mapping[str, Kind], providers: Providers) -> list[Driver]:
+def drivers_for(
+    config: Config, kinds: Mapping[str, Kind], providers: Providers, folders: DataFolders | None = None
+) -> list[Driver]:
     """A driver for each cloud in scope.
+
+    Parameters
+    ----------
+    folders
+        Where the data lies, for how items of AWS Config are read; that of the installation when left out.
 
     Raises
     ------
@@ -51,6 +59,7 @@ def drivers_for(config: Config, kinds: Mapping[str, Kind], providers: Providers)
         with _sdk("aws"):
             from residency.collect.aws import AwsConfig, AwsDriver
             from residency.collect.door import DoorSettings, SdkDoor, allowed_operations
+            from residency.collect.imports.spec import load_foreign
 
             door = SdkDoor(
                 allowed_operations({name: kind for name, kind in kinds.items() if name.startswith("aws.")}),
@@ -65,8 +74,10 @@ def drivers_for(config: Config, kinds: Mapping[str, Kind], providers: Providers)
                 regions=tuple(scope.aws.regions),
                 kinds=tuple(scope.aws.kinds),
                 skip_fields=frozenset(scope.aws.skip_fields),
+                aggregator=(scope.aws.aggregator.region, scope.aws.aggregator.name) if scope.aws.aggregator else None,
             )
-            drivers.append(AwsDriver(kinds, providers, door, settings))
+            types = load_foreign(folders or data_folders(None), kinds, ["config"]) if scope.aws.aggregator else {}
+            drivers.append(AwsDriver(kinds, providers, door, settings, types=types))
     if scope.gcp is not None:
         with _sdk("gcp"):
             from residency.collect.gcp import GcpDriver, gcp_clients

@@ -14,7 +14,7 @@ from residency.collect.imports.paths import put
 from residency.collect.imports.stream import Head, json_rows, members, opened, table_rows
 from residency.collect.json_stream import Element
 
-__all__ = ["config_items"]
+__all__ = ["config_items", "selected_items"]
 
 _LISTS = ("configurationItems", "baseConfigurationItems")
 _GONE = frozenset({"ResourceDeleted", "ResourceDeletedNotRecorded"})
@@ -31,6 +31,11 @@ def config_items(path: Path, head: Head) -> Iterator[Item | Problem]:
             yield from _items(members(handle, "Results"), selected=True)
         else:
             yield from _items(json_rows(handle, _LISTS), selected=False)
+
+
+def selected_items(results: Iterable[str]) -> Iterator[Item | Problem]:
+    """Items of an advanced query as the service answers it: one JSON text each."""
+    yield from _items((Element(number, text) for number, text in enumerate(results, 1)), selected=True)
 
 
 def _items(rows: Iterable[Element], *, selected: bool) -> Iterator[Item | Problem]:

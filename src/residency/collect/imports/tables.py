@@ -43,6 +43,8 @@ class Tables:
     ----------
     account, region
         For rows that name none themselves.
+    scope
+        Which identities are the organisation's own, where that is known.
     """
 
     source: Source
@@ -52,6 +54,7 @@ class Tables:
     gathered: Gathered
     account: str = ""
     region: str = ""
+    scope: Scope = field(default_factory=Scope)
     _shapes: dict[str, Shape] = field(default_factory=dict)
     _latest: dict[tuple[str, ...], tuple[tuple[str, ...], Rows]] = field(default_factory=dict)
     _azure: Rows = field(default_factory=Rows)
@@ -118,7 +121,7 @@ class Tables:
             kind=foreign.kind,
             partition=partition,
             seen_at=self._seen(foreign, row),
-            scope=Scope(),
+            scope=self.scope,
             pair_of=pair_in(self.providers),
         )
         if foreign.provider == "aws":
