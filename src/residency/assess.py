@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from residency.classify import classify
@@ -24,20 +24,54 @@ from residency.vendors import Vendors, load_vendors
 __all__ = ["Catalogues", "assemble", "load_catalogues", "snapshot_day"]
 
 
-@dataclass(frozen=True, slots=True)
 class Catalogues:
-    """Facts and judgements, without any inventory."""
+    """Facts and judgements, without any inventory; each is read when it is first asked for.
 
-    folders: DataFolders
-    jurisdictions: Jurisdictions
-    providers: Providers
-    judgement: Judgement
-    vendors: Vendors
-    known: KnownAccounts = field(default_factory=dict)
+    Parameters
+    ----------
+    folders
+        Where the data lies.
+    config_file
+        The organisation's ``residency.yaml``; ``known-accounts.yaml`` beside it is read too.
+    """
+
+    def __init__(self, folders: DataFolders, config_file: Path | None = None) -> None:
+        self.folders = folders
+        self._config_file = config_file
+
+    @cached_property
+    def groups(self) -> frozenset[str]:
+        """Names of groups of countries; needs no country's file."""
+        return frozenset(load_jurisdictions(self.folders, load_fact_words(), only=()).groups)
+
+    @cached_property
+    def jurisdictions(self) -> Jurisdictions:
+        """The law catalogue."""
+        return load_jurisdictions(self.folders, load_fact_words())
+
+    @cached_property
+    def providers(self) -> Providers:
+        """The provider catalogue."""
+        return load_providers(self.folders)
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """Grades, weights and constants."""
+        return load_judgement()
+
+    @cached_property
+    def vendors(self) -> Vendors:
+        """The vendor catalogue."""
+        return load_vendors(self.folders)
+
+    @cached_property
+    def known(self) -> KnownAccounts:
+        """Account holders named beside residency.yaml."""
+        return {} if self._config_file is None else load_known(self._config_file.resolve().parent / FILE_NAME)
 
 
 def load_catalogues(overlay: Path | None = None, config_file: Path | None = None) -> Catalogues:
-    """Read both catalogues and the judgements.
+    """The catalogues, with the user's own data folder over ours.
 
     Parameters
     ----------
@@ -49,22 +83,14 @@ def load_catalogues(overlay: Path | None = None, config_file: Path | None = None
     Raises
     ------
     FaultsError
-        With every fault of the first catalogue that has any.
+        Later, when a catalogue that has faults is first asked for: with every fault of it.
     """
-    folders = data_folders(overlay)
-    return Catalogues(
-        folders,
-        load_jurisdictions(folders, load_fact_words()),
-        load_providers(folders),
-        load_judgement(),
-        load_vendors(folders),
-        load_known(config_file.resolve().parent / FILE_NAME) if config_file is not None else {},
-    )
+    return Catalogues(data_folders(overlay), config_file)
 
 
 def read_config(file: Path, catalogues: Catalogues) -> Config:
     """Read residency.yaml against the data classes there are."""
-    return load_config(file, frozenset(catalogues.judgement.classes), catalogues.jurisdictions.groups)
+    return load_config(file, frozenset(catalogues.judgement.classes), catalogues.groups)
 
 
 def snapshot_day(snapshot: Snapshot) -> dt.date:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def import_(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders of files, to read.")],
-    out: Annotated[Path, typer.Option(help="Snapshot folder to write.")],
+    out: Annotated[str, typer.Option(help="Snapshot folder or URL to write.")],
     source: Annotated[
         str | None,
         typer.Option(
@@ -51,9 +51,12 @@ def import_(
     from residency.collect.imports.read import files_of, import_files
     from residency.collect.spec import load_kinds
     from residency.data import data_folders
-    from residency.inventory.snapshot import write_snapshot
+    from residency.inventory.place import place_of
+    from residency.inventory.snapshot import refuse_taken, write_snapshot
     from residency.providers import load_providers
 
+    place = place_of(out)
+    refuse_taken(place)
     form = next((name for name in FORMATS if name == source), None)
     if source is not None and form is None:
         raise ConfigError(f"--from {source}: choose {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
@@ -77,7 +80,7 @@ def import_(
     write_snapshot(out, rows, {"recorded": scope}, versions(rows))
     if not rows["stores"]:
         line("no store was read: are these of a kind that `residency providers kinds` lists?")
-    summary(rows, out)
+    summary(rows, place.name)
 
 
 def _answers(paths: list[Path], provider: str, account: str, region: str, data: Path | None, now: dt.datetime) -> Rows:

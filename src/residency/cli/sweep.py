@@ -66,7 +66,7 @@ def sweep(
             base,
             drivers,
             catalogues.providers,
-            catalogues.jurisdictions,
+            lambda: catalogues.jurisdictions,
             journal,
             workers=workers,
             crew=crew_for(scheduler, settings, data),

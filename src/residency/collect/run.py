@@ -146,7 +146,7 @@ def collect(
     base: Path,
     drivers: Sequence[Driver],
     providers: Providers,
-    jurisdictions: Jurisdictions,
+    jurisdictions: Callable[[], Jurisdictions],
     journal: Path,
     *,
     workers: int = 16,
@@ -160,6 +160,8 @@ def collect(
     ----------
     base
         Folder that the paths in the configuration are relative to.
+    jurisdictions
+        Gives the law catalogue, whose names of countries a register may use; asked for where there is a register.
     journal
         File of finished jobs, for resuming.
     crew
@@ -179,7 +181,7 @@ def collect(
         from residency.collect.contractors import read_register
 
         tell(Progress(0, 1, message=f"contractor register {config.contractors}"))
-        rows.extend(_relative(read_register(base / config.contractors, jurisdictions), base))
+        rows.extend(_relative(read_register(base / config.contractors, jurisdictions()), base))
     if config.logs:
         rows.extend(_logs(config, base, providers, started, tell))
     rows.extend(

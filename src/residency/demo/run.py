@@ -119,7 +119,7 @@ def _run(work: Path, bar: Bar) -> tuple[Rows, Findings, Mapping[str, str]]:
                 work,
                 drivers,
                 catalogues.providers,
-                catalogues.jurisdictions,
+                lambda: catalogues.jurisdictions,
                 Path(scratch) / "journal.jsonl",
                 progress=tell,
             )
