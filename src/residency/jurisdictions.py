@@ -196,6 +196,11 @@ class CommitmentList(StrictModel):
     entries: dict[str, Commitment]
 
 
+HORIZON = dt.date(2021, 10, 22)
+"""The catalogue says what was in force on any day from this one on: what starts on it was in force before, or is not
+known to have begun later."""
+
+
 class LawChange(StrictModel):
     """A fact or instrument that begins or ends on a day."""
 
@@ -248,7 +253,10 @@ class Jurisdictions(Mapping[str, Jurisdiction]):
         return code if item is None else str(getattr(item.name, language))
 
     def changes(self, start: dt.date, end: dt.date) -> list[LawChange]:
-        """Everything that begins or ends on a day in ``start <= day < end``, in order of date and country."""
+        """Everything that begins or ends on a day in ``start <= day < end``, in order of date and country.
+
+        What starts on `HORIZON` is no beginning: it was in force before.
+        """
         return sorted(
             (change for change in self._all_changes if start <= change.date < end),
             key=lambda change: (change.date, change.country, change.subject, change.change != "ends", change.value),
@@ -283,7 +291,8 @@ def _changes(item: Jurisdiction) -> Iterator[LawChange]:
 
     for ref, instrument in item.instruments.items():
         for period in instrument.in_force:
-            yield make(period.start, "begins", "instrument", "in force", ref, period)
+            if period.start != HORIZON:
+                yield make(period.start, "begins", "instrument", "in force", ref, period)
             if period.end:
                 yield make(period.end, "ends", "instrument", "in force", ref, period)
     for key, entries in item.facts.items():
@@ -291,7 +300,8 @@ def _changes(item: Jurisdiction) -> Iterator[LawChange]:
             if not entry.known:
                 continue
             first = entry.cite[0].instrument if entry.cite else None
-            yield make(entry.start, "begins", key, entry.value, first, entry)
+            if entry.start != HORIZON:
+                yield make(entry.start, "begins", key, entry.value, first, entry)
             if entry.end:
                 yield make(entry.end, "ends", key, entry.value, first, entry)
 

@@ -297,10 +297,16 @@ def test_law_commands_print_flat_json(run: Run) -> None:
     assert code == 0
     fields = "country instrument_id title_en title_original citation kind in_force_from in_force_to fact_key attributes"
     assert list(rows[0]) == [*fields.split(), "says", "source_url", "confidence"]
+    # the catalogue's own first day is nobody's beginning
+    assert "2021-10-22" not in {row["in_force_from"] for row in rows}
+    assert {row["in_force_from"] for row in rows if row["instrument_id"] == "gdpr" and row["country"] == "IE"} == {
+        "2018-05-25"
+    }
     asked_for = "JP US CN HK TW KR SG VN IN TH GB DE FR IE NL AU"
     assert {row["country"] for row in rows} >= {*asked_for.split()}
     code, out, _ = run("law", "changes", "--from", "2021-10-22", "--format", "json")
-    assert json.loads(out)
+    assert "2021-10-22" not in {row["date"] for row in json.loads(out) if row["change"] == "begins"}
+    assert len({row["date"] for row in json.loads(out)}) > 50
     code, out, _ = run("law", "show", "us", "--as-of", "2024-01-01")
     assert code == 0
     assert "May affect proper handling" in out

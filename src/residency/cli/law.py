@@ -15,7 +15,7 @@ from residency.dates import parse_day
 from residency.errors import InputError
 
 if TYPE_CHECKING:
-    from residency.jurisdictions import Citation, Jurisdiction, Jurisdictions
+    from residency.jurisdictions import Citation, FactEntry, Instrument, Jurisdiction, Jurisdictions
 
 app = typer.Typer(help="The law catalogue: who may reach data, under which law, since when.", no_args_is_help=True)
 
@@ -138,6 +138,9 @@ def changes(
 def facts(data: DataFolder = None, form: FormatOption = Format.json) -> None:
     """All facts as one flat list, one row for each citation.
 
+    in_force_from is the first day of the fact, or of the law it cites where the file begins with the catalogue's first
+    day, 2021-10-22; it is empty where the fact was in force before that day and its first day is not on file.
+
     Example: residency law facts --format json
     """
     rows = []
@@ -155,7 +158,7 @@ def facts(data: DataFolder = None, form: FormatOption = Format.json) -> None:
                             "title_original": instrument.title.original if instrument else None,
                             "citation": f"{instrument.citation}, {cite.at}" if instrument and cite else None,
                             "kind": instrument.kind if instrument else None,
-                            "in_force_from": entry.start,
+                            "in_force_from": _since(entry, instrument),
                             "in_force_to": entry.end,
                             "fact_key": key,
                             "attributes": {"value": entry.value, **entry.attributes},
@@ -165,6 +168,16 @@ def facts(data: DataFolder = None, form: FormatOption = Format.json) -> None:
                         }
                     )
     emit(rows, list(rows[0]) if rows else [], form)
+
+
+def _since(entry: FactEntry, instrument: Instrument | None) -> dt.date | None:
+    """The first day of a fact where it is known; the catalogue's own first day is none."""
+    from residency.jurisdictions import HORIZON
+
+    if entry.start != HORIZON:
+        return entry.start
+    starts = [period.start for period in instrument.in_force] if instrument else []
+    return min((start for start in starts if start != HORIZON and start < HORIZON), default=None)
 
 
 @app.command()
