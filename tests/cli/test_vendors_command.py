@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -9,7 +10,14 @@ import pytest
 from vendor_world import VENDOR
 
 from residency.cli import main
+from residency.cli.providers import _vendor_rows
+from residency.collect.contractors import read_register
+from residency.collect.register_add import entry_for, with_entry
+from residency.data import DataFolders
+from residency.vendors import load_vendors
 
+ROOT = Path(__file__).resolve().parents[2]
+DAY = dt.date(2026, 11, 25)
 Answer = tuple[int, str, str]
 
 
@@ -99,3 +107,21 @@ def test_lint_refuses_faulty_files_with_file_and_line(capsys: pytest.CaptureFixt
     code, _, err = call(capsys, "providers", "lint", "--data", str(mine))
     assert code == 2
     assert "comet.yaml:10: comet-inc: seat 'QQ' is no country [country]" in err
+
+
+def test_every_vendor_is_shown_and_added(tmp_path: Path) -> None:
+    """Nothing about a vendor is left out, and the row that is added is one the register takes."""
+    catalogue = load_vendors(DataFolders(ROOT))
+    assert len(catalogue) >= 80
+    register = tmp_path / "register.csv"
+    register.write_text("id,name,seat,staff_countries,storage_countries,parent_name\n", encoding="utf-8")
+    for key in catalogue:
+        rows = list(_vendor_rows(catalogue, key, DAY))
+        said = {row["what"].split(",")[0].split(" for ")[0] for row in rows}
+        assert said >= {"contract", "storage", "staff access"}, key
+        assert all(row["source"] or row["note"] for row in rows), key
+        register.write_bytes(with_entry(register, entry_for(catalogue, key, customer="JP", day=DAY)))
+    found = {row.contractor_id: row for row in read_register(register)["contractors"]}
+    assert set(found) == set(catalogue)
+    # what the catalogue does not know is never "none"
+    assert all(row.staff_countries and row.storage_countries for row in found.values())

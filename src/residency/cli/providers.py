@@ -214,14 +214,15 @@ def _vendor_rows(catalogue: Vendors, key: str, when: dt.date) -> Iterator[dict[s
     def row(
         what: str, who: str, countries: list[str], source: Any, note: str | None, path: tuple[str | int, ...]
     ) -> dict[str, Any]:
+        """``source`` is None for what was looked for and not found."""
         return {
             "vendor": key,
             "what": what,
             "who": who,
             "countries": countries,
-            "says": source.says or "",
-            "confidence": source.confidence,
-            "source": source.url or "",
+            "says": (source.says if source else None) or "",
+            "confidence": source.confidence if source else "",
+            "source": (source.url if source else None) or "",
             "note": note or "",
             "file": catalogue.file(key),
             "line": catalogue.line(key, path),
@@ -255,7 +256,8 @@ def _vendor_rows(catalogue: Vendors, key: str, when: dt.date) -> Iterator[dict[s
         )
     for number, access in enumerate(item.staff_access):
         what = f"staff access, control {access.control}"
-        yield row(what, access.purpose.en, access.countries, access.source, access.note, ("staff_access", number))
+        note = "; ".join(text for text in (access.note, access.searched, access.partial and "not all") if text)
+        yield row(what, access.purpose.en, access.countries, access.source, note, ("staff_access", number))
     if item.aws_accounts_source is not None:
         yield row("AWS accounts", " ".join(item.aws_accounts), [], item.aws_accounts_source, None, ("aws_accounts",))
 

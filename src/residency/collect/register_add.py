@@ -30,6 +30,8 @@ from residency.entities import Entity, owners_of
 from residency.errors import Fault, InputError, RegisterError
 from residency.escape import plain
 from residency.jurisdictions import Jurisdictions
+from residency.model import NO_PARENT
+from residency.providers import UNBOUNDED
 from residency.vendors import UNKNOWN, Vendor, Vendors
 
 __all__ = ["Entry", "Open", "entry_for", "with_entry"]
@@ -95,10 +97,14 @@ def entry_for(
         raise InputError(f"{key} offers no location {location!r}; on offer: {offered}")
     entry = Entry({"id": entry_id or key})
     _party(entry, vendors, vendor, customer, day)
-    entry.cells["staff_countries"] = _countries(
-        entry, "staff_countries", [(access.countries, access.source) for access in vendor.staff_access]
-    )
-    entry.cells["storage_countries"] = _countries(entry, "storage_countries", [(place.countries, place.source)])
+    page = vendor.subprocessors.page if vendor.subprocessors else ""
+    found: list[tuple[list[str], Any]] = []
+    for access in vendor.staff_access:
+        found.append(([*access.countries, UNKNOWN] if access.partial else access.countries, access.source))
+        if access.searched:
+            entry.notes.append(f"staff: {access.searched}")
+    entry.cells["staff_countries"] = _countries(entry, "staff_countries", found, page)
+    entry.cells["storage_countries"] = _countries(entry, "storage_countries", [(place.countries, place.source)], page)
     if place.note:
         entry.notes.append(f"storage: {place.note}")
     entry.cells["access_mode"] = _MODE
@@ -132,6 +138,9 @@ def _parent(entry: Entry, entities: Mapping[str, Entity], key: str, day: dt.date
     """The register has one parent a row: the one with the largest share; the others and those above are told."""
     stakes = [stake for stake in entities[key].owners if in_force(stake, day) and stake.relation != "licensor"]
     if not stakes:
+        if (top := entities[key].top) is not None:
+            entry.cells["parent_name"] = NO_PARENT
+            _doubt(entry, "parent_name", top.source)
         return
     first = max(stakes, key=lambda stake: stake.share or 0.0)
     parent = entities[first.entity]
@@ -149,18 +158,21 @@ def _parent(entry: Entry, entities: Mapping[str, Entity], key: str, day: dt.date
             entry.notes.append(f"{step.stake.relation} of {entities[step.child].name}: {owner.name} ({owner.seat})")
 
 
-def _countries(entry: Entry, column: str, found: list[tuple[list[str], Any]]) -> list[str]:
-    """Codes of all entries; the register takes no group, so a group becomes unknown."""
+def _countries(entry: Entry, column: str, found: list[tuple[list[str], Any]], page: str) -> list[str]:
+    """Codes of all entries; the register takes no group and no "anywhere", so that these become unknown."""
     codes: set[str] = set()
     for countries, source in found:
+        where = source.url if source is not None else page
         for code in countries:
             if code == "EU":
                 text = "somewhere in the EU, written as unknown: name the countries if you know them"
-                entry.open.append(Open(column, text, source.url))
+                entry.open.append(Open(column, text, where))
+            elif code == UNBOUNDED:
+                entry.open.append(Open(column, "any country, by the vendor's own word; written as unknown", where))
             elif code == UNKNOWN:
-                entry.open.append(Open(column, UNKNOWN, source.url))
-            codes.add(UNKNOWN if code == "EU" else code)
-        if set(countries) != {UNKNOWN}:
+                entry.open.append(Open(column, UNKNOWN, where))
+            codes.add(UNKNOWN if code in {"EU", UNBOUNDED} else code)
+        if source is not None and set(countries) != {UNKNOWN}:
             _doubt(entry, column, source)
     return sorted(codes, key=lambda code: (code == UNKNOWN, code))
 
