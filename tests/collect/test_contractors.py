@@ -380,6 +380,20 @@ def test_a_parent_may_be_another_contractor(tmp_path: Path) -> None:
     ]
 
 
+def test_that_there_is_no_parent_is_said_and_not_left_open(tmp_path: Path) -> None:
+    rows = read(tmp_path, csv_of({"id": "c1", "name": "A", "parent_name": "none"}, {"id": "c2", "name": "B"}))
+    assert [(row.entity_id, row.owner_id) for row in rows["entities"]] == [("c1", "none"), ("c2", "")]
+
+
+def test_a_contractor_called_none_is_not_taken_for_no_parent(tmp_path: Path) -> None:
+    """The owner named here has an id that means the opposite elsewhere."""
+    found = faults(
+        tmp_path,
+        csv_of({"id": "none", "name": "X", "seat": "US"}, {"id": "c2", "name": "B", "parent_name": "X"}),
+    )
+    assert any("column 'id'" in fault for fault in found)
+
+
 def test_a_parent_sits_in_one_country(tmp_path: Path) -> None:
     (fault,) = faults(
         tmp_path,

@@ -89,6 +89,23 @@ def test_the_same_item_is_the_same_in_every_shape(tmp_path: Path) -> None:
     assert all(one == found[0] for one in found)
 
 
+def test_a_recorded_answer_is_read_in_its_envelope(tmp_path: Path) -> None:
+    selected = {"accountId": "111122223333", "awsRegion": "eu-west-1", "resourceType": "AWS::EC2::Volume",
+                "configuration": {"volumeId": "vol-1", "encrypted": False}}  # fmt: skip
+    bare = run(write(tmp_path / "q.json", {"Results": [json.dumps(selected)]}))
+    wrapped = run(write(tmp_path / "r.json", {"status_code": 200, "data": {"Results": [json.dumps(selected)]}}))
+    assert said(wrapped, "aws.ec2.volume") == said(bare, "aws.ec2.volume")
+    history = {"status_code": 200, "data": {"configurationItems": [item("AWS::SNS::Topic")]}}
+    assert len(run(write(tmp_path / "h.json", history), form="config")["stores"]) == 1
+
+
+@pytest.mark.parametrize("data", [{"ConfigRules": []}, {"Results": None}, [], None])
+def test_a_recorded_answer_without_items_is_counted_as_of_no_kind(tmp_path: Path, data: Any) -> None:
+    rows = run(write(tmp_path / "r.json", {"status_code": 200, "data": data}), form="config")
+    assert not rows["stores"]
+    assert any("of no kind" in message for message in messages(rows, "scope"))
+
+
 def test_a_query_says_only_what_it_selected(tmp_path: Path) -> None:
     selected = {"accountId": "111122223333", "awsRegion": "eu-west-1", "resourceType": "AWS::EC2::Volume",
                 "configuration": {"volumeId": "vol-1", "encrypted": False}}  # fmt: skip

@@ -323,6 +323,10 @@ def _rows(records: list[_Record], reading: _Reading) -> Rows:
             reading.fault(
                 record.line, f"{_shown(values['id'])} stands on row {lines[values['id']]} too", "duplicate", title
             )
+        elif values["id"] == NO_PARENT:
+            reading.fault(
+                record.line, f"{NO_PARENT} stands for no parent; take another id", "id", record.cells["id"][0]
+            )
         elif values["id"]:
             lines[values["id"]] = record.line
         start, end = values["start"], values["end"]

@@ -19,6 +19,7 @@ __all__ = ["config_items", "selected_items"]
 _LISTS = ("configurationItems", "baseConfigurationItems")
 _GONE = frozenset({"ResourceDeleted", "ResourceDeletedNotRecorded"})
 _WHOLE = frozenset({"configurationItemStatus", "configurationStateId", "configurationItemMD5Hash"})
+_RECORDED = re.compile(r'\{\s*"status_code"\s*:')
 _QUERY = re.compile(r'\{\s*"(Results|QueryInfo|NextToken)"\s*:')
 
 
@@ -27,10 +28,24 @@ def config_items(path: Path, head: Head) -> Iterator[Item | Problem]:
     with opened(path) as handle:
         if head.form == "csv":
             yield from _items(table_rows(handle), selected=True)
+        elif _RECORDED.match(head.text):
+            yield from _recorded(json.load(handle))
         elif _QUERY.match(head.text):
             yield from _items(members(handle, "Results"), selected=True)
         else:
             yield from _items(json_rows(handle, _LISTS), selected=False)
+
+
+def _recorded(answer: Any) -> Iterator[Item | Problem]:
+    """A recorded answer of the service, one in its envelope: of a query, or of the history of a resource."""
+    data = answer.get("data") if isinstance(answer, dict) else None
+    data = data if isinstance(data, dict) else {}
+    if isinstance(data.get("Results"), list):
+        yield from selected_items(data["Results"])
+    elif isinstance(items := data.get("configurationItems"), list):
+        yield from _items((Element(number, item) for number, item in enumerate(items, 1)), selected=False)
+    else:
+        yield Item("(a recorded answer without configuration items)", {})
 
 
 def selected_items(results: Iterable[str]) -> Iterator[Item | Problem]:
