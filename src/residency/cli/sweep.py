@@ -60,6 +60,8 @@ def sweep(
     place = place_of(target)
     refuse_taken(place)  # now, and not after hours
     journal = base / ".residency-journal.jsonl"
+    if journal.exists():
+        line(f"going on from {journal}: what it holds is not asked again; delete it to ask everything anew")
     with progress_bar("sweep") as tell:
         rows = collect(
             settings,

@@ -187,7 +187,8 @@ def collect(
     rows.extend(
         sweep(drivers, journal, providers, scope=scope, workers=workers, crew=crew, progress=progress, clock=now)
     )
-    rows.add(_sweep(started, now(), scope, providers))
+    begun = min([started, *(unit.started_at for unit in rows["units"])])  # what was resumed began before
+    rows.add(_sweep(begun, now(), scope, providers))
     return rows
 
 
