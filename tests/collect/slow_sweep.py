@@ -1,5 +1,6 @@
 """A sweep in a process of its own, to be killed: JOURNAL COUNT."""
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,9 @@ def slowly(number):
 
 
 def main():
+    # tests that run in a shell's background inherit a SIGINT that is ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def told(progress):
         if progress.job:
             sys.stdout.write(f"{progress.job}\n")

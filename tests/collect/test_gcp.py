@@ -438,6 +438,18 @@ def test_falls_back_to_the_services_own_list() -> None:
     }
 
 
+def test_an_own_list_of_another_shape_is_not_an_empty_one() -> None:
+    storage = "/storage.googleapis.com/storage/v1/b"
+    rows = fallback(
+        *(
+            Exchange("GET", storage, (Answer(body={"items": items}),), {"project": project})
+            for project, items in {"app-prod": "x", "data-prod": 5, "lab": [None]}.items()
+        )
+    )
+    units = {item.account: item.status for item in rows["units"] if item.kind == "gcp.storage.bucket"}
+    assert {units[name] for name in ("app-prod", "data-prod", "lab")} == {"failed"}
+
+
 def test_wanted_projects_only() -> None:
     def project(name: str, number: str) -> Answer:
         return Answer(body={"name": f"projects/{number}", "projectId": name, "state": "ACTIVE"})

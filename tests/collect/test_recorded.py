@@ -483,3 +483,55 @@ def test_broken_fixture_is_refused(tmp_path: Path, text: str, says: str) -> None
     path.write_text(text)
     with pytest.raises(InputError, match=says):
         read_fixture(path, kinds()["aws.sqs.queue"])
+
+
+@pytest.mark.parametrize(
+    ("record", "says"),
+    [
+        ({"status_code": 200, "data": None}, "the data of a reply is an object"),
+        ({"status_code": 200, "data": [1]}, "the data of a reply is an object"),
+        ("text", "a reply is an object"),
+        ({"QueueUrls": [{"__class__": "datetime", "year": 2026}]}, "a time in it is damaged"),
+        ({"QueueUrls": [{"__class__": "datetime", "year": "x", "month": 1, "day": 1}]}, "a time in it is damaged"),
+    ],
+)
+def test_a_damaged_record_is_named(tmp_path: Path, record: object, says: str) -> None:
+    (tmp_path / "sqs.ListQueues_1.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match=rf"sqs.ListQueues_1.json: .*{says}"):
+        read_answers(tmp_path, some("aws.sqs.queue"))
+
+
+@pytest.mark.parametrize(
+    ("record", "status"),
+    [
+        ({"status_code": 403, "data": {}}, "denied"),
+        ({"status_code": 403, "data": {"Error": {"Message": "no"}}}, "denied"),
+        ({"status_code": None, "data": {}, "ResponseMetadata": {"HTTPStatusCode": 200}}, "empty"),
+        ({"status_code": 500, "data": {"message": "later"}}, "failed"),
+        ({"ResponseMetadata": {"HTTPStatusCode": 429}}, "throttled"),
+        ({"ResponseMetadata": {"HTTPStatusCode": 200}}, "empty"),
+    ],
+)
+def test_a_reply_that_only_its_status_refuses_is_not_an_empty_one(tmp_path: Path, record: object, status: str) -> None:
+    (tmp_path / "sqs.ListQueues_1.json").write_text(json.dumps(record))
+    answers = read_answers(tmp_path, some("aws.sqs.queue"))
+    rows = replay(RecordedDoor(answers, C7N, "us-east-1"), some("aws.sqs.queue"), catalogue())
+    assert [unit.status for unit in rows["units"]] == [status]
+
+
+@pytest.mark.parametrize("listed", ["x", 5, {"a": 1}, [None], [[]]])
+@pytest.mark.parametrize("name", sorted(name for name, kind in kinds().items() if "[" in (kind.list_.items or "")))
+def test_a_listing_of_another_shape_is_not_an_empty_one(tmp_path: Path, name: str, listed: object) -> None:
+    content = json.loads((FIXTURES / name / "full.json").read_text())
+    pages = content["list"] if isinstance(content["list"], list) else [content["list"]]
+    path = (kinds()[name].list_.items or "").partition("[")[0].split(".")
+    for page in pages:
+        for part in path[:-1]:
+            page = page[part]
+        page[path[-1]] = listed
+    (tmp_path / "full.json").write_text(json.dumps(content))
+    rows = replay(
+        RecordedDoor(read_fixture(tmp_path / "full.json", kinds()[name]), C7N, "eu-west-1"), some(name), catalogue()
+    )
+    assert not {unit.status for unit in rows["units"]} & {"seen", "empty"}
+    assert any(gap.field == "listing" for gap in rows["gaps"])

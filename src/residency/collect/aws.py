@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from residency.collect.door import Door
 from residency.collect.functions import arn_part
 from residency.collect.grants import Scope
-from residency.collect.mapping import Asked, Failure, Record, map_record, search
+from residency.collect.mapping import Asked, Failure, Record, map_record, misshapen, search
 from residency.collect.plan import Job, Plan, UnitKey
 from residency.collect.refusals import CallError, Refusal, classify
 from residency.collect.spec import Call, Kind
@@ -567,6 +567,8 @@ class Listing:
         self._asked += 1
         try:
             for page in self._pages(service, region or self._region, call.operation, _args(call, view)):
+                if wrong := misshapen(call.items, page):
+                    raise CallError(classify("MalformedAnswer", wrong))
                 found = search(call.items, page) if call.items else page
                 for item in found if isinstance(found, list) else [] if found is None else [found]:
                     if depth + 1 < len(calls):

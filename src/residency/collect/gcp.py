@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 
 from residency.collect.boundary import boundary
 from residency.collect.grants import Scope
-from residency.collect.mapping import Asked, Failure, Record, map_record, search
+from residency.collect.mapping import Asked, Failure, Record, map_record, misshapen, search
 from residency.collect.places import (
     Trouble,
     as_list,
@@ -428,7 +428,7 @@ class GcpDriver:
                 calls += 1
                 body = self._get(host, url, parameters)
                 found += [{**asset, "_failed": failed} for asset in wrap(kind, body, account)]
-                short = short or _short(body)
+                short = short or _short(kind, body)
                 token = body.get("nextPageToken") if isinstance(body, dict) else None
                 if not token:
                     return found, short, calls
@@ -706,10 +706,12 @@ def _foreign(asset: Mapping[str, Any], key: UnitKey) -> str:
     return first if first.startswith("projects/") else ""
 
 
-def _short(body: Any) -> Trouble | None:
-    """Places a list over all locations could not reach (services say so under four names)."""
+def _short(kind: Kind, body: Any) -> Trouble | None:
+    """Places a list over all locations could not reach (services say so under four names), or an unreadable list."""
     if not isinstance(body, dict):
         return Trouble("failed", "malformed", f"no usable answer: {str(body)[:80]!r} is not an object")
+    if wrong := misshapen(kind.list_.items, body):
+        return Trouble("failed", "malformed", f"no usable answer: {wrong}")
     missed = [place for name in _UNREACHED for place in as_list(body.get(name))]
     scopes = as_map(body.get("items")).items()
     missed += [name for name, scope in scopes if as_map(as_map(scope).get("warning")).get("code") == "UNREACHABLE"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,9 @@ from residency.collect.spec import Kind, PlacementRule, expression
 from residency.inventory.tables import Gap, Key, Label, Placement, Rows, Store
 from residency.model import Cause
 
-__all__ = ["Asked", "Failure", "Record", "elements", "map_record", "search"]
+__all__ = ["Asked", "Failure", "Record", "elements", "map_record", "misshapen", "search"]
+
+_ROOT = re.compile(r"(?P<path>\w+(?:\.\w+)*)(?P<list>\[|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,27 @@ def search(text: str, data: Any) -> Any:
         return expression(text).search(data, options=OPTIONS)
     except JMESPathError:
         return None
+
+
+def misshapen(items: str | None, page: Any) -> str:
+    """Why a page of a listing cannot be read where its items should stand; empty where it can.
+
+    An answer of another shape would otherwise pass for one without items.
+    """
+    if (match := _ROOT.match(items or "")) is None:
+        return ""
+    value = page
+    for name in match["path"].split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    if value is None:
+        return ""
+    if match["list"] and not isinstance(value, list):
+        return f"{match['path']} is not a list"
+    if not isinstance(value, list | dict):
+        return f"{match['path']} holds no items"
+    if isinstance(value, list) and any(item is None or isinstance(item, list) for item in value):
+        return f"{match['path']} holds what is no item"
+    return ""
 
 
 def map_record(kind: Kind, record: Record, asked: Asked) -> Rows:
@@ -228,7 +252,8 @@ def _labels(kind: Kind, data: Mapping[str, Any], origin: dict[str, Any], store_i
             pairs = list(found.items()) if isinstance(found, dict) else []
         else:
             found = search(rule.pairs or "", data) if rule.pairs else None
-            pairs = [(item.get(rule.key), item.get(rule.value)) for item in found or [] if isinstance(item, dict)]
+            items = found if isinstance(found, list) else []
+            pairs = [(item.get(rule.key), item.get(rule.value)) for item in items if isinstance(item, dict)]
         for key, value in pairs:
             if key is not None:
                 yield Label(**origin, store_id=store_id, key=str(key), value="" if value is None else str(value))

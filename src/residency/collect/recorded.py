@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from residency.collect import engine
 from residency.collect.aws import AwsConfig, AwsDriver
-from residency.collect.engine import account_for
 from residency.collect.mapping import search
 from residency.collect.refusals import CallError, Refusal, classify
 from residency.collect.resolve import resolve
@@ -186,7 +186,7 @@ def replay(
     rows = Rows()
     rows.add(*plan.gaps, *plan.units)
     for job in plan.jobs:
-        rows.extend(account_for(job, driver.run(job), seen_at, seen_at))
+        rows.extend(engine.answer(driver, job, lambda: seen_at))
     driver.close()
     return resolve(rows, providers).sorted()
 
@@ -227,12 +227,28 @@ def _answer(service: str, operation: str, content: Any, file: str) -> Answer:
         if not isinstance(page, dict):
             raise InputError(f"{file}: {operation}: a reply is an object")
         data = page.get("data", page) if "status_code" in page else page
-        error = data.get("Error") or data.get("error")
-        if isinstance(error, dict) and "Code" in error:
-            refusal = classify(str(error["Code"]), str(error.get("Message", "")))
+        if not isinstance(data, dict):
+            raise InputError(f"{file}: {operation}: the data of a reply is an object; record it anew")
+        if (refusal := _refusal(page, data)) is not None:
             return Answer(service, operation, tuple(kept), refusal, text)
-        kept.append({key: _times(value) for key, value in data.items() if key != "ResponseMetadata"})
+        try:
+            kept.append({key: _times(value) for key, value in data.items() if key != "ResponseMetadata"})
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"{file}: {operation}: a time in it is damaged ({error}); record it anew") from error
     return Answer(service, operation, tuple(kept), None, text)
+
+
+def _refusal(page: Mapping[str, Any], data: Mapping[str, Any]) -> Refusal | None:
+    """What a reply refuses with; one that only its HTTP status gives away is no empty answer either."""
+    error = data.get("Error") or data.get("error")
+    said = error if isinstance(error, dict) else {}
+    if "Code" in said:
+        return classify(str(said["Code"]), str(said.get("Message", "")))
+    meta = data.get("ResponseMetadata")
+    status = page.get("status_code", meta.get("HTTPStatusCode") if isinstance(meta, dict) else None)
+    if status is None or str(status).startswith("2"):
+        return None
+    return classify(str(status), str(said.get("Message") or data.get("message") or ""))
 
 
 def _times(value: Any) -> Any:
