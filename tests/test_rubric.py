@@ -140,6 +140,15 @@ def test_notices() -> None:
     ]
 
 
+def test_a_file_may_tell_of_a_treaty_that_is_ratified_and_need_not() -> None:
+    listed = LAW.commitments["coe_convention_108"]
+    ratified = {code: entry.model_copy(update={"status": "ratified"}) for code, entry in listed.entries.items()}
+    lists = {**LAW.commitments, "coe_convention_108": listed.model_copy(update={"entries": ratified})}
+    assert notices(Jurisdictions({"QZ": QZ}, {}, lists, LAW.words), DAY) == []
+    silent = with_entry("safeguard.commitments", value="no")
+    assert notices(Jurisdictions({"QZ": silent}, {}, lists, LAW.words), DAY) == []
+
+
 def noticed(key: str, **fields: Any) -> list[str]:
     """Notices on one key of the made-up country, rewritten."""
     changed = Jurisdictions({"QZ": with_entry(key, **fields)}, {}, LAW.commitments, LAW.words)

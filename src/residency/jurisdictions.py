@@ -21,6 +21,7 @@ from residency.method.facts import FactKey, FactWords
 from residency.yamlfile import Loaded, Path_, StrictModel, load_model, load_sound, names_of
 
 __all__ = [
+    "RATIFIED",
     "Citation",
     "Commitment",
     "CommitmentList",
@@ -184,6 +185,10 @@ class Commitment(StrictModel):
     source: str = Field(pattern=r"^https?://[^\s]+$")
     confidence: Confidence
     note: str | None = None
+
+
+RATIFIED = "ratified"
+"""Status of a country that ratified a treaty which is not in force for it."""
 
 
 class CommitmentList(StrictModel):

@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from residency.dates import in_force
-from residency.jurisdictions import FactEntry, Jurisdiction, Jurisdictions
+from residency.jurisdictions import RATIFIED, FactEntry, Jurisdiction, Jurisdictions
 
 __all__ = ["Notice", "notices"]
 
 _NO_PROMISE = frozenset({"survey", "restriction"})
 """Kinds of list that say something about a country without the country having promised anything."""
-_BOUND = frozenset({"member", "in-force", "adherent", "designated", "party", "participant", "ratified"})
+_BOUND = frozenset({"member", "in-force", "adherent", "designated", "party", "participant"})
 """Statuses in which an entry binds; a signature or a negotiation does not."""
+_MAY_SAY = _BOUND | {RATIFIED}
+"""Statuses that a file may tell of: one of a treaty not in force it may, and need not."""
 _SPEAKS_OF_BEFORE = frozenset({"decision", "guidance"})
 """Kinds of instrument that may state how the law stood before their own day."""
 _NOWHERE = frozenset({"ZZ"})
@@ -78,13 +80,13 @@ def _one_sided(catalogue: Jurisdictions) -> Iterator[Notice]:
         entries = item.facts.get("safeguard.commitments", ())
         said = {entry.attributes.get("list", "") for entry in entries if entry.value == "yes"}
         listed = {
-            name
+            name: members.entries[code].status
             for name, members in catalogue.commitments.items()
-            if members.kind not in _NO_PROMISE and code in members.entries and members.entries[code].status in _BOUND
+            if members.kind not in _NO_PROMISE and code in members.entries
         }
-        for name in sorted(listed - said):
+        for name in sorted({name for name, status in listed.items() if status in _BOUND} - said):
             yield Notice(code, "safeguard.commitments", f"{name} lists the country, its file does not say so")
-        for name in sorted(said - listed - {""}):
+        for name in sorted(said - {name for name, status in listed.items() if status in _MAY_SAY} - {""}):
             yield Notice(code, "safeguard.commitments", f"the file names {name}, which does not list the country")
 
 

@@ -298,6 +298,8 @@ def test_law_commands_print_flat_json(run: Run) -> None:
     fields = "country instrument_id title_en title_original citation kind in_force_from in_force_to fact_key attributes"
     assert list(rows[0]) == [*fields.split(), "says", "source_url", "confidence"]
     # the catalogue's own first day is nobody's beginning
+    ratified = [row for row in rows if row["attributes"].get("list") == "coe_convention_108_plus"]
+    assert {row["in_force_from"] for row in ratified} == {None}  # ratified is not in force
     assert "2021-10-22" not in {row["in_force_from"] for row in rows}
     assert {row["in_force_from"] for row in rows if row["instrument_id"] == "gdpr" and row["country"] == "IE"} == {
         "2018-05-25"

@@ -139,14 +139,24 @@ def facts(data: DataFolder = None, form: FormatOption = Format.json) -> None:
     """All facts as one flat list, one row for each citation.
 
     in_force_from is the first day of the fact, or of the law it cites where the file begins with the catalogue's first
-    day, 2021-10-22; it is empty where the fact was in force before that day and its first day is not on file.
+    day, 2021-10-22; it is empty where the fact was in force before that day and its first day is not on file, and where
+    a treaty was ratified that is not in force for the country.
 
     Example: residency law facts --format json
     """
+    from residency.jurisdictions import RATIFIED
+
     rows = []
-    for code, item in _load(data).items():
+    catalogue = _load(data)
+    for code, item in catalogue.items():
+        ratified = {
+            name
+            for name, members in catalogue.commitments.items()
+            if code in members.entries and members.entries[code].status == RATIFIED
+        }
         for key, entries in item.facts.items():
             for entry in entries:
+                only_ratified = entry.attributes.get("list") in ratified
                 cites: list[Citation | None] = [*entry.cite] or [None]
                 for cite in cites:
                     instrument = item.instruments[cite.instrument] if cite else None
@@ -158,7 +168,7 @@ def facts(data: DataFolder = None, form: FormatOption = Format.json) -> None:
                             "title_original": instrument.title.original if instrument else None,
                             "citation": f"{instrument.citation}, {cite.at}" if instrument and cite else None,
                             "kind": instrument.kind if instrument else None,
-                            "in_force_from": _since(entry, instrument),
+                            "in_force_from": None if only_ratified else _since(entry, instrument),
                             "in_force_to": entry.end,
                             "fact_key": key,
                             "attributes": {"value": entry.value, **entry.attributes},
