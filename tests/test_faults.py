@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ from residency.config import load_config
 from residency.data import DataFolders, data_folders
 from residency.errors import ConfigError, Fault, FaultsError
 from residency.jurisdictions import load_jurisdictions
+from residency.lawlint import notices
 from residency.method.facts import load_fact_words
 from residency.method.judgement import load_judgement
 from residency.providers import load_providers
@@ -267,6 +270,27 @@ def test_faults_of_schema_hide_no_others_of_the_same_file(folder: Path) -> None:
     found = faults_of(lambda: load_jurisdictions(DataFolders(folder), load_fact_words()))
     assert {fault.rule for fault in found} == {"schema", "attribute", "id", "citation", "unused-instrument"}
     assert not [fault for fault in found if "'cpc-1998'" in fault.message], "a faulty instrument is still there to cite"
+
+
+def test_a_typo_in_an_entry_is_one_fault_and_its_instruments_stay_cited(folder: Path) -> None:
+    file = folder / COUNTRY
+    text = file.read_text(encoding="utf-8")
+    for word in ("high", "medium", "low"):
+        text = text.replace(f"confidence: {word}", f"confidence: {word}n")
+    file.write_text(text, encoding="utf-8")
+    found = faults_of(lambda: load_jurisdictions(DataFolders(folder), load_fact_words()))
+    assert {fault.rule for fault in found} == {"schema"}
+
+
+def test_a_treaty_that_is_not_in_force_has_no_period(folder: Path) -> None:
+    file = folder / COUNTRY
+    text = re.sub(r"    in_force:(?: \[.*\]|(?:\n +- .*)+)", "    in_force: []", file.read_text(encoding="utf-8"))
+    file.write_text(text, encoding="utf-8")
+    law = load_jurisdictions(DataFolders(folder), load_fact_words())
+    changes = law.changes(dt.date(1900, 1, 1), dt.date(2100, 1, 1))
+    assert changes
+    assert not [change for change in changes if change.country == "QZ" and change.subject == "instrument"]
+    assert not [item for item in notices(law, dt.date(2026, 11, 1)) if "outlasts" in item.message]
 
 
 def test_faults_of_many_files_come_in_one_run(folder: Path) -> None:

@@ -77,12 +77,12 @@ class Validity(StrictModel):
 
 
 class Instrument(StrictModel):
-    """A law, order, treaty or decision that facts rest on."""
+    """A law, order, treaty or decision that facts rest on; one that is not in force has no period of it."""
 
     title: Title
     citation: str = Field(min_length=1)
     kind: InstrumentKind
-    in_force: list[Validity] = Field(min_length=1)
+    in_force: list[Validity]
     url: str = Field(pattern=r"^https?://[^\s]+$")
     ppc_survey: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
     note: str | None = None
@@ -483,6 +483,12 @@ def _entries(
                 where = (*here, *item["loc"])
                 text = "required key is missing" if item["type"] == "missing" else str(item["msg"])
                 fault(where, f"{'.'.join(map(str, where[len(at) :]))}: {text.removeprefix('Value error, ')}", "schema")
+            cites = plain.get("cite")
+            used |= {
+                str(cite.get("instrument"))
+                for cite in (cites if isinstance(cites, list) else [])
+                if isinstance(cite, dict)
+            }
             continue
         if entry.end is not None and entry.end <= entry.start:
             fault(here, "`to` must be later than `from`", "period")

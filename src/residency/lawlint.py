@@ -112,7 +112,7 @@ def _periods(code: str, item: Jurisdiction) -> Iterator[Notice]:
             if not entry.cite or entry.value == "no":
                 continue
             first = item.instruments[entry.cite[0].instrument]
-            begins = min(period.start for period in first.in_force)
+            begins = min((period.start for period in first.in_force), default=dt.date.min)
             if first.kind not in _SPEAKS_OF_BEFORE and entry.start < begins:
                 name = entry.cite[0].instrument
                 yield Notice(code, key, f"begins on {entry.start}, but {name}, cited first, on {begins}")
@@ -121,7 +121,7 @@ def _periods(code: str, item: Jurisdiction) -> Iterator[Notice]:
                 for cite in entry.cite
                 for period in item.instruments[cite.instrument].in_force
             ]
-            if entry.confidence != "low" and max(ends) < (entry.end or dt.date.max):
+            if ends and entry.confidence != "low" and max(ends) < (entry.end or dt.date.max):
                 yield Notice(code, key, f"the fact from {entry.start} outlasts all that it cites ({max(ends)})")
 
 

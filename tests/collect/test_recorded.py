@@ -489,6 +489,7 @@ def test_broken_fixture_is_refused(tmp_path: Path, text: str, says: str) -> None
     ("record", "says"),
     [
         ({"status_code": 200, "data": None}, "the data of a reply is an object"),
+        ({"status_code": 200}, "the data of a reply is an object"),
         ({"status_code": 200, "data": [1]}, "the data of a reply is an object"),
         ("text", "a reply is an object"),
         ({"QueueUrls": [{"__class__": "datetime", "year": 2026}]}, "a time in it is damaged"),
@@ -535,3 +536,27 @@ def test_a_listing_of_another_shape_is_not_an_empty_one(tmp_path: Path, name: st
     )
     assert not {unit.status for unit in rows["units"]} & {"seen", "empty"}
     assert any(gap.field == "listing" for gap in rows["gaps"])
+
+
+@pytest.mark.parametrize("answered", ["x", 5, [None]])
+@pytest.mark.parametrize(
+    ("name", "operation"),
+    sorted(
+        {
+            (name, call.operation)
+            for name, kind in kinds().items()
+            for call in kind.detail
+            if call.gives and (call.items or "").endswith("[]") and (call.items or "").replace("[]", "").isalnum()
+        }
+    ),
+)
+def test_a_detail_of_another_shape_is_a_gap(tmp_path: Path, name: str, operation: str, answered: object) -> None:
+    kind = kinds()[name]
+    calls = [call for call in kind.detail if call.operation == operation]
+    content = json.loads((FIXTURES / name / "full.json").read_text())
+    content["details"][operation] = [{(call.items or "").removesuffix("[]"): answered} for call in calls]
+    (tmp_path / "full.json").write_text(json.dumps(content))
+    rows = replay(RecordedDoor(read_fixture(tmp_path / "full.json", kind), C7N, "eu-west-1"), some(name), catalogue())
+    assert {(gap.field, gap.cause) for gap in rows["gaps"]} & {
+        (field, "malformed") for call in calls for field in call.gives
+    }

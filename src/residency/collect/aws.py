@@ -666,6 +666,8 @@ class _Details:
             return _merged(pages), None
         found: list[Any] = []
         for page in pages:
+            if wrong := misshapen(call.items, page):
+                return None, Failure("malformed", f"{label}: {wrong}", label, fields)
             value = search(call.items, page)
             found += value if isinstance(value, list) else [] if value is None else [value]
         return found, None

@@ -226,7 +226,7 @@ def _answer(service: str, operation: str, content: Any, file: str) -> Answer:
     for page in pages:
         if not isinstance(page, dict):
             raise InputError(f"{file}: {operation}: a reply is an object")
-        data = page.get("data", page) if "status_code" in page else page
+        data = page.get("data") if "status_code" in page else page
         if not isinstance(data, dict):
             raise InputError(f"{file}: {operation}: the data of a reply is an object; record it anew")
         if (refusal := _refusal(page, data)) is not None:
