@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from residency.cli.app import build_app
@@ -9,9 +10,14 @@ from residency.errors import FaultsError, ResidencyError
 
 __all__ = ["main"]
 
+_COLLECT_AFTER = (50_000, 20, 100)
+"""New objects before Python looks for cycles. Its own default walks the catalogues and the models of the SDKs again
+and again, a seventh of a sweep's time; rows hold no cycles."""
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; user faults are one line each on standard error, never a traceback."""
+    gc.set_threshold(*_COLLECT_AFTER)
     try:
         build_app()(args=arguments, standalone_mode=True)
     except FaultsError as error:
