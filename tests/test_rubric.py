@@ -44,7 +44,12 @@ def with_entry(key: str, **fields: Any) -> Jurisdiction:
         ({"attributes": GOOD, "confidence": "low"}, (0.08, 0.28)),
         ({"attributes": GOOD, "from": "2027-01-01"}, (0.0, 1.0)),  # not yet in force: nothing is recorded
         ({"attributes": {**GOOD, "holder": "providers"}}, (0.162, 0.162)),
+        ({"attributes": {**GOOD, "holder": "companies"}}, (0.18, 0.18)),
+        ({"attributes": {**GOOD, "holder": "everyone"}}, (0.18, 0.18)),
         ({"attributes": {**GOOD, "holder": "unknown"}}, (0.162, 0.18)),
+        ({"attributes": {**GOOD, "reach": "practice"}}, (0.126, 0.126)),
+        ({"attributes": {**GOOD, "reach": "possession"}}, (0.18, 0.18)),
+        ({"attributes": {**GOOD, "reach": "unknown"}}, (0.126, 0.18)),
     ],
 )
 def test_a_power(fields: dict[str, Any], expected: tuple[float, float]) -> None:

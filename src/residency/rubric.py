@@ -72,7 +72,10 @@ def _power(country: Jurisdiction, key: str, entry: FactEntry, judgement: Judgeme
         if name in entry.attributes and not (name == "holder" and key in rubric.holder_inherent):
             word = entry.attributes[name]
             table: dict[str, float] = getattr(rubric, name)
-            value = Interval.point(table[word]) if word in table else Interval(min(table.values()), 1.0)
+            if word == "unknown":
+                value = Interval(min(table.values(), default=1.0), 1.0)
+            else:  # a word the rubric does not list is no reason for a lower grade
+                value = Interval.point(table.get(word, 1.0))
             factors.append(leaf("constant", f"{name}: {word}", value, file="method/grades.yaml"))
     node = graded if len(factors) == 1 else combine("product", label, factors)
     if entry.value == "disputed":
