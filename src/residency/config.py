@@ -54,7 +54,8 @@ class Aggregator(StrictModel):
 
 class AwsScope(StrictModel):
     """What to sweep in AWS. ``role`` is assumed in every account of the organisation but the calling one. What
-    ``skip_fields`` names is not asked where a call gives nothing else; each store then has a gap for it."""
+    ``skip_fields`` names is not asked where a call gives nothing else; each store then has a gap for it. Where no
+    ``aggregator`` is named, one is looked for; ``none`` leaves it out."""
 
     profile: str | None = None
     role: str | None = None
@@ -65,7 +66,7 @@ class AwsScope(StrictModel):
     skip_accounts: list[str] = Field(default_factory=list)
     own_accounts: list[str] = Field(default_factory=list)
     skip_fields: list[Literal["key", "grants", "labels", "log", "detail"]] = Field(default_factory=list)
-    aggregator: Aggregator | None = None
+    aggregator: Aggregator | Literal["none"] | None = None
     home_region: str | None = None
     endpoint: str | None = None
 

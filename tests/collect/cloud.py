@@ -45,7 +45,8 @@ class MemoryDoor:
         self.answer, self.account, self.partition = answer, account, partition
         self.asked: list[tuple[str, str, str, str]] = []
         self.entered: dict[str, dict[str, Any]] = {}
-        self.home, self.known = "us-east-1", frozenset({"us-east-1", "eu-west-1"})
+        self.first = self.home = "us-east-1"
+        self.known = frozenset({"us-east-1", "eu-west-1"})
 
     def pages(
         self, account: str, service: str, region: str, operation: str, args: Mapping[str, Any]
@@ -89,7 +90,7 @@ class MemoryDoor:
         self.entered[account] = fetch()
 
     def start(self) -> str:
-        return self.home
+        return self.first
 
     def regions(self, partition: str) -> tuple[str, frozenset[str]]:
         return self.home, self.known

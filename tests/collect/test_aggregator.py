@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,19 @@ def queue_item(account: str, name: str, **more: Any) -> str:
     )
 
 
-def swept(folder: Path, results: Any, queues: tuple[str, ...] = ()) -> Rows:
+NAMED = AwsConfig(workers=1, regions=(US,), role_name="reader", aggregator=("eu-west-1", "org"))
+FIND = replace(NAMED, aggregator=None, find_aggregator=True)
+
+
+def swept(
+    folder: Path, results: Any, queues: tuple[str, ...] = (), config: AwsConfig = NAMED, found: Any = None
+) -> Rows:
+    return sweep(
+        [made(results, queues, config, found)], folder / "j", catalogue(), workers=1, clock=lambda: WHEN
+    ).sorted()
+
+
+def made(results: Any, queues: tuple[str, ...], config: AwsConfig, found: Any = None, first: str = US) -> AwsDriver:
     def answer(service: str, region: str, operation: str, args: Mapping[str, Any]) -> Any:
         if operation == "ListAccounts":
             return {"Accounts": [{"Id": OWN, "State": "ACTIVE"}, {"Id": BARRED, "State": "ACTIVE"}]}
@@ -51,16 +64,18 @@ def swept(folder: Path, results: Any, queues: tuple[str, ...] = ()) -> Rows:
         if operation == "GetQueueAttributes":
             name = args["QueueUrl"].rpartition("/")[2]
             return {"Attributes": {"QueueArn": f"arn:aws:sqs:{US}:{OWN}:{name}", "KmsMasterKeyId": "alias/aws/sqs"}}
+        if operation == "DescribeConfigurationAggregators":
+            return found(region)
         if operation == "SelectAggregateResourceConfig":
             assert (region, args["ConfigurationAggregatorName"]) == ("eu-west-1", "org")
             assert "'AWS::SQS::Queue'" in args["Expression"]
             return results
         return None
 
-    config = AwsConfig(workers=1, regions=(US,), role_name="reader", aggregator=("eu-west-1", "org"))
     types = load_foreign(DataFolders(ROOT), kinds(), ["config"])
-    driver = AwsDriver(QUEUES, catalogue(), MemoryDoor(answer), config, lambda: WHEN, types)
-    return sweep([driver], folder / "j", catalogue(), workers=1, clock=lambda: WHEN).sorted()
+    door = MemoryDoor(answer)
+    door.first = first
+    return AwsDriver(QUEUES, catalogue(), door, config, lambda: WHEN, types)
 
 
 def test_accounts_that_cannot_be_entered_are_seen_second_hand(tmp_path: Path) -> None:
@@ -108,6 +123,49 @@ def test_a_job_without_units_that_breaks_is_a_gap(tmp_path: Path) -> None:
     rows = sweep([driver], tmp_path / "j", catalogue(), workers=1, clock=lambda: WHEN)
     (gap,) = [row for row in rows["gaps"] if "something odd" in row.message]
     assert (gap.provider, gap.field, gap.cause, gap.call) == ("aws", "scope", "failed", "aws/config-aggregator")
+
+
+def aggregators(*names: str, whole: str = "") -> dict[str, Any]:
+    items = [{"ConfigurationAggregatorName": name, "AccountAggregationSources": [{}]} for name in names]
+    if whole:
+        items.append({"ConfigurationAggregatorName": whole, "OrganizationAggregationSource": {"AllAwsRegions": True}})
+    return {"ConfigurationAggregators": items}
+
+
+def test_the_aggregator_of_the_organisation_is_found_and_asked_first(tmp_path: Path) -> None:
+    answers = {"eu-west-1": aggregators("a", whole="org"), US: aggregators("b")}
+    config = replace(FIND, regions=(US,))
+    driver = made({"Results": [queue_item(BARRED, "b")]}, (), config, lambda region: answers[region], first="eu-west-1")
+    plan = driver.plan()
+    assert plan.jobs[0].name == "aws/config-aggregator"
+    assert plan.notes[-1] == "AWS Config: the aggregator org in eu-west-1 is asked first"
+    rows = sweep([driver], tmp_path / "j", catalogue(), workers=1, clock=lambda: WHEN)
+    assert [(row.account, row.name) for row in rows["stores"]] == [(BARRED, "b")]
+
+
+def test_no_aggregator_and_one_that_may_not_be_looked_for() -> None:
+    plan = made({}, (), FIND, lambda _: aggregators()).plan()
+    assert [job for job in plan.jobs if not job.units] == []
+    assert len(plan.notes) == 1
+    plan = made({}, (), FIND, lambda _: refused("AccessDenied")).plan()
+    assert [job for job in plan.jobs if not job.units] == []
+    assert "whether there is an aggregator is not known (AccessDenied" in plan.notes[-1]
+
+
+def test_none_is_looked_for_where_one_account_is_swept() -> None:
+    def never(region: str) -> Any:
+        raise AssertionError(region)
+
+    assert len(made({}, (), replace(FIND, accounts=(OWN,)), never).plan().notes) == 1
+    assert len(made({}, (), replace(FIND, find_aggregator=False), never).plan().notes) == 1
+
+
+def test_accounts_that_are_left_out_stay_out(tmp_path: Path) -> None:
+    results = {"Results": [queue_item(OWN, "a"), queue_item(BARRED, "b"), "{oops"]}
+    for number, config in enumerate((replace(NAMED, skip_accounts=(BARRED,)), replace(NAMED, accounts=(OWN,)))):
+        rows = swept(tmp_path / str(number), results, ("a",), config)
+        assert {row.account for row in rows["stores"]} == {OWN}
+        assert "malformed" in {row.cause for row in rows["gaps"]}
 
 
 def test_the_query_names_only_what_is_read() -> None:

@@ -12,8 +12,10 @@ from residency.collect.permissions import permissions
 from residency.collect.spec import Kind
 from residency.errors import ConfigError
 
-FINDING = {"organizations:ListAccounts", "sts:AssumeRole", "account:ListRegions", "ec2:DescribeRegions"}
-
+FINDING = {
+    "organizations:ListAccounts", "sts:AssumeRole", "account:ListRegions", "ec2:DescribeRegions",
+    "config:DescribeConfigurationAggregators", "config:SelectAggregateResourceConfig",
+}  # fmt: skip
 
 DISCOVERY = {"gcp": gcp.DISCOVERY, "azure": azure.DISCOVERY}
 
@@ -31,8 +33,9 @@ def test_aws_policy_has_no_write_action_and_no_wildcard() -> None:
     for action in permissions("aws", kinds())["Statement"][0]["Action"]:
         assert "*" not in action
         read = action.split(":")[1].startswith(("Get", "List", "Describe", "BatchGet"))
-        # Keyspaces names all its reads after the query language, API Gateway after the HTTP method
-        assert read or action in {"sts:AssumeRole", "cassandra:Select", "apigateway:GET"}
+        # Keyspaces and Config name reads after the query language, API Gateway after the HTTP method
+        other = {"sts:AssumeRole", "cassandra:Select", "config:SelectAggregateResourceConfig", "apigateway:GET"}
+        assert read or action in other
 
 
 @pytest.mark.parametrize(("provider", "field"), [("gcp", "includedPermissions"), ("azure", "Actions")])

@@ -75,7 +75,7 @@ def sweep(
             crew=crew_for(scheduler, settings, data),
             progress=tell,
         )
-    gc.freeze()  # what is here stays until the end: at exit Python need not look for cycles in it, a tenth of a short sweep
+    gc.freeze()  # what is here stays: at exit Python need not look for cycles in it, a tenth of a short sweep
     write_snapshot(target, rows, scope_of(settings), versions(rows))
     journal.unlink(missing_ok=True)
     summary(rows, place.name)

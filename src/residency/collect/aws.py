@@ -64,6 +64,8 @@ class AwsConfig:
         How many stores are asked about at the same time.
     aggregator
         (region, name) of an AWS Config aggregator of the calling account, asked for what it knows of all accounts.
+    find_aggregator
+        Look for one where several accounts are swept and none is named: in the caller's region and the home region.
     """
 
     role_name: str | None = None
@@ -77,6 +79,7 @@ class AwsConfig:
     skip_fields: frozenset[str] = field(default_factory=frozenset)
     workers: int = 16
     aggregator: tuple[str, str] | None = None
+    find_aggregator: bool = False
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -95,6 +98,7 @@ class _Place:
     home: str
     scope: Scope
     region_on: Mapping[tuple[str, str], bool]
+    aggregator: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +226,10 @@ class AwsDriver:
         with ThreadPoolExecutor(max_workers=min(self._config.workers, max(1, len(wanted)))) as pool:
             entered = list(pool.map(lambda name: self._enter(name, own, listed[name], partition, provider), wanted))
         states = {(item.account, region): on for item in entered for region, on in item.states.items()}
-        self._place = _Place(partition, provider, home, scope, states)
+        aggregator, told = self._config.aggregator, list[str]()
+        if aggregator is None and self._config.find_aggregator and self._types and len(wanted) > 1:
+            aggregator, told = self._found_aggregator(home)
+        self._place = _Place(partition, provider, home, scope, states, aggregator)
         fallback = next((item.on for item in entered if item.account == own and item.refusal is None), ())
         if not fallback:
             fallback = next((item.on for item in entered if item.refusal is None), tuple(sorted(known)))
@@ -243,14 +250,31 @@ class AwsDriver:
                 if kind.scope != "global":
                     is_off = Refusal("RegionDisabled", "the account has not switched it on", "disabled", "skipped")
                     units += [self._ended(UnitKey(provider, item.account, region, name), is_off) for region in item.off]
-        notes = (f"AWS {partition}: {len(entered)} accounts, {len(jobs)} units to ask",)
-        first = [Job(f"{provider}/{_AGGREGATOR}", (), 1)] if self._config.aggregator else []
+        notes = (f"AWS {partition}: {len(entered)} accounts, {len(jobs)} units to ask", *told)
+        first = [Job(f"{provider}/{_AGGREGATOR}", (), 1)] if aggregator else []
         return Plan((*first, *sorted(jobs, key=self._together)), tuple(gaps), tuple(units), notes)
 
     def _together(self, job: Job) -> tuple[str, str, str, str]:
         """Order of asking: all accounts of one service and region after each other, so that one client serves them."""
         (key,) = job.units
         return self._kinds[key.kind].list_.service or "", key.region, key.kind, key.account
+
+    def _found_aggregator(self, home: str) -> tuple[tuple[str, str] | None, list[str]]:
+        """The calling account's aggregator, one over the whole organisation before others, and what to tell of it."""
+        found: list[tuple[bool, str, str]] = []
+        told: list[str] = []
+        for region in dict.fromkeys((self._door.start(), home)):
+            try:
+                for page in self._door.pages("", "config", region, "DescribeConfigurationAggregators", {}):
+                    for item in page.get("ConfigurationAggregators") or []:
+                        whole = bool(item.get("OrganizationAggregationSource"))
+                        found.append((not whole, region, str(item.get("ConfigurationAggregatorName") or "")))
+            except CallError as error:
+                told.append(f"AWS Config in {region}: whether there is an aggregator is not known ({error.refusal})")
+        if not found:
+            return None, told
+        _, region, name = min(found)
+        return (region, name), [*told, f"AWS Config: the aggregator {name} in {region} is asked first"]
 
     def _caller(self) -> tuple[str, str]:
         try:
@@ -440,7 +464,8 @@ class AwsDriver:
         """What the aggregator lists of every kind it knows; second-hand, so that no unit ends by it."""
         from residency.collect.aggregator import expression_for, read_results
 
-        place, (region, name) = self._placed(), self._config.aggregator or ("", "")
+        place = self._placed()
+        region, name = place.aggregator or ("", "")
         call, started = "config:SelectAggregateResourceConfig", self._clock()
         args = {"ConfigurationAggregatorName": name, "Expression": expression_for(key for _, key in self._types)}
         results: list[str] = []
@@ -451,7 +476,11 @@ class AwsDriver:
         except CallError as error:
             message = f"{call}: {error.refusal}; what the aggregator {name} lists of other accounts is not known"
             gaps.append(self._scope_gap(place.provider, self._own, region, error.refusal.cause, message, call))
-        rows = read_results(results, self._kinds, self._types, self._providers, place.scope, started)
+        read = read_results(results, self._kinds, self._types, self._providers, place.scope, started)
+        only, without = self._config.accounts, self._config.skip_accounts
+        rows = Rows()
+        for items in read.tables.values():  # what the configuration leaves out stays out
+            rows.add(*(row for row in items if row.account not in without and (not only or row.account in {"", *only})))
         rows.add(*gaps)
         return rows
 

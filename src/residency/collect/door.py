@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import botocore.session
     from botocore.credentials import RefreshableCredentials
 
-__all__ = ["AGGREGATOR", "DISCOVERY", "Door", "DoorSettings", "SdkDoor", "allowed_operations"]
+__all__ = ["DISCOVERY", "Door", "DoorSettings", "SdkDoor", "allowed_operations"]
 
 DISCOVERY: Mapping[tuple[str, str], str] = {
     ("sts", "GetCallerIdentity"): "sts:GetCallerIdentity",
@@ -27,13 +27,10 @@ DISCOVERY: Mapping[tuple[str, str], str] = {
     ("organizations", "ListAccounts"): "organizations:ListAccounts",
     ("account", "ListRegions"): "account:ListRegions",
     ("ec2", "DescribeRegions"): "ec2:DescribeRegions",
-}
-"""Calls that find accounts and regions, with the permission each needs."""
-AGGREGATOR: Mapping[tuple[str, str], str] = {
+    ("config", "DescribeConfigurationAggregators"): "config:DescribeConfigurationAggregators",
     ("config", "SelectAggregateResourceConfig"): "config:SelectAggregateResourceConfig",
 }
-"""What only a sweep with an aggregator needs."""
-
+"""Calls that find accounts and regions, and what an inventory of all of them knows, with the permission each needs."""
 _READS = re.compile(r"(Get|List|Describe|BatchGet|Search|Head|Lookup|Select|View|Query)[A-Z]\w*\Z")
 _TOKENS = (
     ("NextToken", "NextToken"),
@@ -81,7 +78,7 @@ def allowed_operations(kinds: Mapping[str, Kind]) -> frozenset[tuple[str, str]]:
     ConfigError
         When a kind names an operation that is not a read.
     """
-    found: set[tuple[str, str]] = {*DISCOVERY, *AGGREGATOR}
+    found: set[tuple[str, str]] = {*DISCOVERY}
     for name, kind in kinds.items():
         for call in kind.calls():
             if not _READS.match(call.operation):

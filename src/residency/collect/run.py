@@ -15,7 +15,7 @@ from typing import Any
 from residency.collect.engine import Crew, Progress, sweep
 from residency.collect.plan import Driver
 from residency.collect.spec import Kind
-from residency.config import Config
+from residency.config import Aggregator, Config
 from residency.data import DataFolders, data_folders
 from residency.errors import ConfigError
 from residency.inventory.tables import Gap, Rows, Sweep
@@ -65,6 +65,7 @@ def drivers_for(
                 allowed_operations({name: kind for name, kind in kinds.items() if name.startswith("aws.")}),
                 DoorSettings(profile=scope.aws.profile, region=scope.aws.home_region, endpoint=scope.aws.endpoint),
             )
+            named = scope.aws.aggregator
             settings = AwsConfig(
                 role_name=scope.aws.role,
                 external_id=scope.aws.external_id,
@@ -74,9 +75,10 @@ def drivers_for(
                 regions=tuple(scope.aws.regions),
                 kinds=tuple(scope.aws.kinds),
                 skip_fields=frozenset(scope.aws.skip_fields),
-                aggregator=(scope.aws.aggregator.region, scope.aws.aggregator.name) if scope.aws.aggregator else None,
+                aggregator=(named.region, named.name) if isinstance(named, Aggregator) else None,
+                find_aggregator=named is None,
             )
-            types = load_foreign(folders or data_folders(None), kinds, ["config"]) if scope.aws.aggregator else {}
+            types = {} if named == "none" else load_foreign(folders or data_folders(None), kinds, ["config"])
             drivers.append(AwsDriver(kinds, providers, door, settings, types=types))
     if scope.gcp is not None:
         with _sdk("gcp"):
