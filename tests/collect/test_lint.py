@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cloud import FIXTURES, kinds
+from cloud import FIXTURES, OWN, kinds
 
 from residency.collect.lint import lint_fixtures, lint_kinds
+from residency.collect.mapping import search
 from residency.collect.permissions import permissions
-from residency.collect.spec import Kind
+from residency.collect.spec import Kind, load_kinds
+from residency.data import data_folders
 
 
 def test_real_kinds_are_clean() -> None:
@@ -134,3 +136,34 @@ def test_missing_broken_and_shallow_fixtures(tmp_path: Path) -> None:
     assert [fault.message for fault in lint_fixtures(changed(), tmp_path)] == [
         "key.0.id: no fixture reaches 'queue.Attributes.KmsMasterKeyId'"
     ]
+
+
+NEEDS_ITS_FIELD = {
+    "aws.apigateway.stage": "a stage keeps data only where a cache or a log is named",
+    "aws.redshift.data_share": "the share is known by the identifier that is asked for",
+    "aws.s3.directory_bucket": "the bucket is known by the name that is asked for",
+    "azure.authorization.policy_assignment": "assignments without places say nothing of places",
+    "azure.authorization.role_assignment_below": "the other kind takes those without a scope",
+    "gcp.orgpolicy.policy": "the policy is known by the name that is asked for",
+    "gcp.spanner.instance_config": "Google's own configurations hold nobody's data",
+    "aws.elasticache.replication_group": "a group without a global one is in none",
+    "aws.memorydb.cluster": "a cluster without a global one is in none",
+    "aws.kms.key": "a key without an origin is an unknown key",
+    "aws.ssm.parameter": "nothing can be asked without the identifier",
+    "aws.storagegateway.file_share": "without its type no answer gives its place, which is a gap",
+    "aws.storagegateway.tape": "a tape is in a gateway or in the archive",
+    "aws.storagegateway.volume": "without its type no answer gives its key, which is a gap",
+    "gcp.spanner.instance": "without a configuration the place is a gap",
+    "gcp.spanner.instance_partition": "without a configuration the place is a gap",
+}
+
+
+def test_a_store_is_not_dropped_for_a_field_that_is_missing() -> None:
+    """A condition on a listing or a call reads what an item says, and takes silence for yes."""
+    empty = {"ctx": {"account": OWN, "region": "us-east-1"}}
+    strict = set()
+    for name, kind in load_kinds(data_folders()).items():
+        conditions = [kind.when if kind.when != "resource.data" else None, *(call.when for call in kind.calls())]
+        if any(text and not search(text, empty) for text in conditions):
+            strict.add(name)
+    assert strict == set(NEEDS_ITS_FIELD)
