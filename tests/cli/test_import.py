@@ -76,6 +76,36 @@ def test_azure_lists_are_read(capsys: pytest.CaptureFixture[str]) -> None:
     assert places >= {("primary", "japaneast"), ("replica", "japanwest")}
 
 
+def test_a_copy_takes_the_place_of_a_store_of_another_file(capsys: pytest.CaptureFixture[str]) -> None:
+    base = "/subscriptions/s/resourceGroups/g/providers"
+    receiver = {"id": f"{base}/Microsoft.Storage/storageAccounts/far", "location": "uksouth", "properties": {"a": 1}}
+    _write(Path("answers/list.json"), {"value": [receiver]})
+    hub = {
+        "id": f"{base}/Microsoft.EventHub/namespaces/n/eventhubs/h",
+        "properties": {
+            "captureDescription": {
+                "enabled": True,
+                "destination": {"properties": {"storageAccountResourceId": receiver["id"]}},
+            }
+        },
+    }
+    Path("answers/cassette.yaml").write_text(
+        f"""interactions:
+- request: {{method: GET, uri: 'https://management.azure.com{base}/Microsoft.EventHub/namespaces/n/eventhubs?a=b'}}
+  response:
+    body: {{string: '{json.dumps({"value": [hub]})}'}}
+    status: {{code: 200, message: OK}}
+""",
+        encoding="utf-8",
+    )
+    code, _, err = _run(capsys, "import", "answers", "--provider", "azure", "--out", "snap")
+    assert code == 0, err
+    rows = open_snapshot(Path("snap")).rows()
+    assert {row.name for row in rows["stores"]} == {"far", "n"}
+    captured = [row for row in rows["placements"] if row.target.endswith("/far")]
+    assert [(row.role, row.location) for row in captured] == [("replica", "uksouth")]
+
+
 def test_answers_of_no_kind_say_so(capsys: pytest.CaptureFixture[str]) -> None:
     _write(Path("list.json"), {"value": []})
     code, out, _ = _run(capsys, "import", "list.json", "--provider", "azure", "--out", "snap")

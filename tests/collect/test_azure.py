@@ -125,7 +125,12 @@ def places(rows: Rows, end: str) -> set[tuple[str, str, str]]:
         ("redis/hot", {("primary", "japaneast", ""), ("replica", "eastus", "")}),
         (
             "namespaces/events",
-            {("primary", "japaneast", ""), ("replica", "japanwest", ""), ("metadata", "", "eventsfar")},
+            {
+                ("primary", "japaneast", ""),
+                ("replica", "japanwest", ""),
+                ("replica", "", "uploadscopy"),
+                ("metadata", "", "eventsfar"),
+            },
         ),
         (
             "namespaces/bus",
@@ -137,6 +142,26 @@ def places(rows: Rows, end: str) -> set[tuple[str, str, str]]:
         ("iothubs/hub", {("primary", "westus", ""), ("failover", "eastus", "")}),
         ("workspaces/lake", {("primary", "japaneast", ""), ("replica", "japanwest", "")}),
         ("components/telemetry", {("log", "japaneast", ""), ("log", "", "logs")}),
+        (
+            "managedinstances/instance",
+            {("primary", "japaneast", ""), ("replica", "koreacentral", ""), ("backup", "japanwest", "")},
+        ),
+        ("managedinstances/older", {("primary", "japaneast", ""), ("backup", "", "")}),
+        ("cassandraclusters/ring", {("primary", "japaneast", ""), ("primary", "eastus2", "")}),
+        ("mongoclusters/vcore", {("primary", "japaneast", "")}),
+        (
+            "datacollectionrules/rule",
+            {
+                ("processing", "japaneast", ""),
+                ("log", "", "logs"),
+                ("log", "", "rows"),
+                ("log", "", "events"),
+                ("log", "", "uploadscopy"),
+            },
+        ),
+        ("servergroupsv2/citus", {("primary", "japaneast", "")}),
+        ("deletedaccounts/closed", {("backup", "eastus", ""), ("replica", "", "")}),
+        ("restorabledatabaseaccounts/gone", {("backup", "japaneast", ""), ("backup", "westus", "")}),
         ("accounts/aius", {("primary", "eastus2", ""), ("processing", "datazone-us", "")}),
         ("accounts/aieu", {("primary", "swedencentral", ""), ("processing", "datazone-eu", "")}),
         (
@@ -542,6 +567,25 @@ def _absent(kind: Kind, where: tuple[str | int, ...]) -> bool:
     return bool(rule.when and rule.location and f"!({rule.location}" in rule.when)
 
 
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"value": []}, ""),
+        ({"error": {"code": "InternalServerError"}}, "it is an error, InternalServerError"),
+        ({"value": None}, "it holds no list"),
+        ({"status": "Ready"}, "it holds no list"),
+    ],
+)
+def test_a_detail_that_does_not_answer_is_a_gap(body: Any, says: str) -> None:
+    path = f"/subscriptions/{OWN}/resourcegroups/prod/providers/microsoft.cache/redis/hot/linkedServers"
+    with replay(Exchange("GET", path, (Answer(body=body),))) as server:
+        rows = swept(driver(server.url, ("azure.cache.redis",)))
+    replicas = [item.location for item in rows["placements"] if item.role == "replica"]
+    gaps = [item.message for item in rows["gaps"] if item.store_id.endswith("redis/hot")]
+    assert replicas == ([""] if says else [])
+    assert [message.partition(": ")[2] for message in gaps] == ([says] if says else [])
+
+
 # --- recorded answers ----------------------------------------------------------------------------------------------
 
 
@@ -577,11 +621,15 @@ def recorded(name: str) -> tuple[Rows, AzureAnswers]:
         ("mysql-single.json", "dbformysql", {("primary", "southcentralus")}),
         ("postgres-flexible.json", "dbforpostgresql", {("primary", "westus"), ("primary", "eastus")}),
         ("redis.json", "cache", {("primary", "centralus")}),
-        ("resource-graph-page-skiptoken.json", "storage", {("primary", "")}),
+        ("resource-graph-page-skiptoken.json", "storage", {("primary", ""), ("replica", "")}),
         ("resource-graph-vs-arm-storage.json", "storage", {("primary", "southcentralus")}),
         ("sample-cosmosdb.json", "documentdb", {("primary", "eastus"), ("backup", "westus")}),
         ("sample-disk-cmk.json", "compute", {("primary", "westus")}),
-        ("sample-sql-managed-instance.json", "sql", {("primary", "japaneast"), ("backup", "japanwest")}),
+        (
+            "sample-sql-managed-instance.json",
+            "sql",
+            {("primary", "japaneast"), ("replica", ""), ("backup", "japanwest")},
+        ),
         ("search.json", "search", {("primary", "southcentralus")}),
         ("servicebus.json", "servicebus", {("primary", "eastus"), ("metadata", "")}),
         (
@@ -676,7 +724,7 @@ def test_recorded_samples_with_odd_names() -> None:
     assert {item.custody for item in rows["keys"]} == {"customer-managed", "provider-managed"}
     rows, _ = recorded("sample-generic-resources.json")
     assert {item.custody for item in rows["keys"]} == {"unknown"}
-    assert {item.field for item in rows["gaps"] if item.store_id} == {"placement", "key"}
+    assert {item.field for item in rows["gaps"] if item.store_id} == {"placement", "key", "grants"}
 
 
 def test_recorded_lighthouse_tenant() -> None:
@@ -866,6 +914,338 @@ def test_a_file_that_is_not_json(tmp_path: Path) -> None:
         read_azure_answers([tmp_path / "x.json"])
 
 
+HUB = "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventHub/namespaces/n"
+CAPTURED = {
+    "id": f"{HUB}/eventhubs/h",
+    "type": "Microsoft.EventHub/namespaces/eventhubs",
+    "properties": {
+        "captureDescription": {"enabled": True, "destination": {"properties": {"storageAccountResourceId": "/x/y"}}}
+    },
+}
+
+
+def read(tmp_path: Path, content: Any, name: str = "x.json") -> tuple[Rows, AzureAnswers]:
+    (tmp_path / name).write_text(content if isinstance(content, str) else json.dumps(content))
+    found = read_azure_answers([tmp_path / name])
+    return found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope()), found
+
+
+CASSETTE = """
+interactions:
+- request:
+    body: !!python/unicode '{"location": "westus"}'
+    headers: {Accept: [application/json]}
+    method: PUT
+    uri: https://management.azure.com/subscriptions/s/providers/Microsoft.Cache/redis/r?api-version=x
+  response:
+    body: {string: '{"status": "Accepted"}'}
+    status: {code: 202, message: Accepted}
+- request:
+    body: null
+    method: GET
+    uri: https://management.azure.com/subscriptions/s/providers/Microsoft.Cache/locations/eastus/operationsStatus/1
+  response:
+    body: {string: '{"status":"Succeeded"}'}
+    status: {code: 200, message: OK}
+- request:
+    method: GET
+    uri: https://management.azure.com/subscriptions/s/providers/Microsoft.Cache/redis?api-version=x
+  response:
+    body: {string: '{"value": [BLOB]}'}
+    status: {code: 200, message: OK}
+version: 1
+"""
+GO_VCR = """
+version: 1
+interactions:
+- request: {body: "", url: "https://management.azure.com/subscriptions/s/providers/Microsoft.Cache/redis", method: GET}
+  response: {body: '{"value": [BLOB]}', headers: {}, status: 200 OK, code: 200, duration: 1s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.yaml", CASSETTE),
+        ("x.yml", GO_VCR),
+        (
+            "x.json",
+            {
+                "Entries": [
+                    {"RequestUri": "https://x/y", "RequestMethod": "GET", "StatusCode": 200, "ResponseBody": BLOB}
+                ]
+            },
+        ),
+        ("x.json", {"Entries": [{"RequestUri": "https://x/y", "StatusCode": 200, "ResponseBody": json.dumps(BLOB)}]}),
+        (
+            "x.json",
+            {"recordings": [{"method": "GET", "url": "https://x/y", "status": 200, "response": json.dumps(BLOB)}]},
+        ),
+        (
+            "x.json",
+            {
+                "log": {
+                    "entries": [
+                        {
+                            "request": {"method": "GET", "url": "https://x/y"},
+                            "response": {"status": 200, "content": {"text": json.dumps(BLOB)}},
+                        }
+                    ]
+                }
+            },
+        ),
+        ("x.json", [{"request": {"method": "GET", "url": "https://x/y"}, "status": 200, "body": BLOB}]),
+        (
+            "x.json",
+            {
+                "Entries": [
+                    {"RequestUri": "https://x/y", "RequestMethod": "PUT", "StatusCode": 201, "ResponseBody": BLOB}
+                ]
+            },
+        ),
+        ("x.json", f"{json.dumps(BLOB)}\n{json.dumps(BLOB)}\n"),
+    ],
+)
+def test_forms_of_recordings(tmp_path: Path, name: str, content: Any) -> None:
+    if isinstance(content, str):
+        content = content.replace("BLOB", json.dumps(BLOB))
+    rows, found = read(tmp_path, content, name)
+    assert [item.name for item in rows["stores"]] == ["r"]
+    assert found.unread == 0
+
+
+def test_a_yaml_file_that_is_none(tmp_path: Path) -> None:
+    for content in ("a: [", "[" * 5000):
+        (tmp_path / "x.yaml").write_text(content)
+        with pytest.raises(InputError, match=r"x\.yaml"):
+            read_azure_answers([tmp_path / "x.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("pages", "cut"),
+    [
+        ([{"value": [BLOB], "nextLink": "https://x/subscriptions/s/providers/Microsoft.Cache/redis?p=2"}], True),
+        ([{"value": [BLOB], "nextLink": "https://x/z"}, {"value": [{**BLOB, "id": BLOB["id"] + "2"}]}], False),
+        ([{"value": [BLOB], "nextLink": None}], False),
+        ([{"data": [BLOB], "count": 1, "$skipToken": "t", "resultTruncated": "false"}], True),
+        ([{"data": [BLOB], "count": 1, "resultTruncated": "true"}], True),
+        ([{"data": [BLOB], "count": 1, "resultTruncated": "false"}], False),
+    ],
+)
+@pytest.mark.parametrize("url", ["", "https://x/subscriptions/s/providers/Microsoft.Cache/redis"])
+def test_a_list_without_its_last_page_is_a_gap(url: str, pages: list[Any], cut: bool) -> None:
+    found = AzureAnswers()
+    for page in pages:
+        found.take(url, page)
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    gaps = [(item.account, item.kind, item.cause) for item in rows["gaps"] if item.field == "listing"]
+    assert gaps == ([("s", "azure.cache.redis", "failed")] if cut else [])
+
+
+def test_pages_about_one_resource_are_read_together() -> None:
+    found, path = AzureAnswers(), f"{BLOB['id']}/linkedServers"
+    links = [
+        {"properties": {"serverRole": "Secondary", "linkedRedisCacheLocation": place}}
+        for place in ("West US", "UK South")
+    ]
+    found.take("", BLOB)
+    found.take(f"https://x{path}?api-version=x", {"value": links[:1], "nextLink": f"https://x{path}?api-version=x&p=2"})
+    found.take(f"https://x{path}?api-version=x&p=2", {"value": links[1:]})
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    assert {item.location for item in rows["placements"] if item.role == "replica"} == {"westus", "uksouth"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "body", "cause"),
+    [
+        ("providers/Microsoft.Cache/redis", 403, {"error": {"code": "AuthorizationFailed"}}, "denied"),
+        ("providers/Microsoft.Cache/redis", 429, {}, "throttled"),
+        ("providers/Microsoft.Cache/redis", 200, {"error": {"code": "AuthorizationFailed"}}, "denied"),
+        ("providers/Microsoft.Cache/redis", 404, {"error": {"code": "SubscriptionNotFound"}}, "failed"),
+        ("resourceGroups/g/providers/Microsoft.Cache/redis/r", 404, {"error": {"code": "ResourceNotFound"}}, None),
+    ],
+)
+def test_a_recorded_refusal_of_a_list_is_a_gap(path: str, status: int, body: Any, cause: str | None) -> None:
+    found = AzureAnswers()
+    found.take(f"https://management.azure.com/subscriptions/s/{path}", body, status)
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    told = [(item.account, item.kind, item.cause) for item in rows["gaps"]]
+    assert told == ([("s", "azure.cache.redis", cause)] if cause else [])
+
+
+@pytest.mark.parametrize(
+    "body", [{"error": {"code": "InternalServerError"}}, {"value": None}, {"value": {}}, [], "odd"]
+)
+def test_an_answer_that_does_not_answer_is_no_empty_list(body: Any) -> None:
+    found = AzureAnswers()
+    found.take("", BLOB)
+    found.take(f"https://management.azure.com{BLOB['id']}/linkedServers", body)
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    assert {item.location for item in rows["placements"] if item.role == "replica"} == {""}
+    assert {item.field for item in rows["gaps"] if item.store_id} == {"placement"}
+
+
+def test_a_resource_known_only_from_its_parts() -> None:
+    for url in ("", f"https://management.azure.com{HUB}/eventhubs"):
+        found = AzureAnswers()
+        found.take(url, {"value": [CAPTURED]})
+        rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+        assert [(item.kind, item.name) for item in rows["stores"]] == [("azure.eventhub.namespace", "n")]
+        assert ("replica", "/x/y") in {(item.role, item.target) for item in rows["placements"]}
+        assert ("primary", "") in {(item.role, item.location) for item in rows["placements"]}
+        assert {item.custody for item in rows["keys"]} == {"unknown"}
+
+
+def test_diagnostic_settings_under_another_name() -> None:
+    found = AzureAnswers()
+    properties = {"storageAccountId": "/s/a", "workspaceId": "/s/w", "marketplacePartnerId": "/t/p"}
+    name = "subscriptions/s/providers/AzureResourceManager/diagnosticSettings/d"
+    found.take("", {"value": [{"id": name, "type": None, "name": "d", "properties": properties}]})
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    assert {item.target for item in rows["placements"]} == {"/s/a", "/s/w", "/t/p"}
+    assert found.unread == 0
+
+
+def test_a_part_under_the_type_of_its_whole_is_no_second_one() -> None:
+    base = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Sql/servers/x"
+    found = AzureAnswers()
+    found.take(
+        "", {"value": [{"id": base, "type": "Microsoft.Sql/servers", "location": "eastus", "properties": {"a": 1}}]}
+    )
+    part = {"id": f"{base}/administrators/ActiveDirectory", "type": "Microsoft.Sql/servers", "properties": {"a": 1}}
+    found.take("", {"value": [part]})
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    assert [item.name for item in rows["stores"]] == ["x"]
+    assert found.unread_of == {"microsoft.sql/servers/administrators": 1}
+
+
+def test_subscriptions_under_one_masked_identifier() -> None:
+    found = AzureAnswers()
+    items = [{"id": "/subscriptions/0000", "subscriptionId": name, "displayName": name} for name in ("a", "b")]
+    found.take("https://management.azure.com/subscriptions?api-version=2016-06-01", {"value": items})
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    assert {(item.account, item.store_id) for item in rows["stores"]} == {
+        ("a", "/subscriptions/a"),
+        ("b", "/subscriptions/b"),
+    }
+
+
+def test_parts_of_nothing_known_are_named() -> None:
+    name = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Sql/locations/JapanEast/instanceFailoverGroups/f"
+    found = AzureAnswers()
+    found.take("", {"value": [{"id": name, "properties": {"replicationRole": "Primary"}}]})
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    assert [(item.account, item.cause) for item in rows["gaps"]] == [("s", "unsupported")]
+    assert found.unread_of == {"microsoft.sql/locations/instancefailovergroups": 1}
+
+
+@pytest.mark.parametrize("kind", ["DBforMySQL", "DBforPostgreSQL"])
+@pytest.mark.parametrize(("own", "custody"), [("Enabled", "unknown"), ("Disabled", "provider-managed")])
+def test_flexible_servers_as_the_first_versions_told_of_them(kind: str, own: str, custody: str) -> None:
+    found = AzureAnswers()
+    found.take(
+        "",
+        {
+            "id": f"/subscriptions/s/resourceGroups/g/providers/Microsoft.{kind}/flexibleServers/x",
+            "location": "Japan East",
+            "properties": {"byokEnforcement": own, "storageProfile": {"geoRedundantBackup": "Enabled"}},
+        },
+    )
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    assert {(item.role, item.location) for item in rows["placements"]} == {
+        ("primary", "japaneast"),
+        ("backup", "japanwest"),
+    }
+    assert {item.custody for item in rows["keys"]} == {custody}
+
+
+def test_parts_read_one_by_one_may_not_be_all() -> None:
+    found = AzureAnswers()
+    found.take("", {"id": HUB, "location": "East US", "sku": {"name": "Standard"}, "properties": {"status": "Active"}})
+    found.take(f"https://management.azure.com{HUB}/eventhubs/h", CAPTURED)
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    assert ("replica", "/x/y") in {(item.role, item.target) for item in rows["placements"]}
+    assert "single answers of arm.EventHubs_ListByNamespace" in " ".join(item.message for item in rows["gaps"])
+
+
+@pytest.mark.parametrize(
+    ("allowed", "containers", "public", "known"),
+    [
+        (False, None, False, True),
+        (True, None, False, False),
+        (None, None, False, False),
+        (True, [{"name": "c", "properties": {"publicAccess": "Container"}}], True, True),
+        (None, [{"name": "c", "properties": {"publicAccess": "Blob"}}], True, True),
+        (True, [{"name": "c", "properties": {"publicAccess": "None"}}, {"name": "d", "properties": {}}], False, True),
+    ],
+)
+def test_public_containers(allowed: bool | None, containers: Any, public: bool, known: bool) -> None:
+    name = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/a"
+    found = AzureAnswers()
+    found.take(
+        "", {"id": name, "location": "East US", "kind": "Storage", "properties": {"allowBlobPublicAccess": allowed}}
+    )
+    if containers is not None:
+        found.take(f"https://x{name}/blobServices/default/containers", {"value": containers})
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    assert [(item.principal_kind, item.external) for item in rows["grants"]] == ([("public", "yes")] if public else [])
+    assert ({item.field for item in rows["gaps"] if item.store_id} == set()) == known
+
+
+def test_object_replication_that_names_accounts_plainly() -> None:
+    base = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts"
+    policy = {"properties": {"sourceAccount": "from", "destinationAccount": "to"}}
+    found = AzureAnswers()
+    for name in ("from", "to"):
+        found.take(
+            "",
+            {
+                "id": f"{base}/{name}",
+                "location": "East US",
+                "kind": "StorageV2",
+                "properties": {"allowBlobPublicAccess": False},
+            },
+        )
+        found.take(f"https://x{base}/{name}/objectReplicationPolicies", {"value": [policy]})
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    copies = {(item.store_id.rpartition("/")[2], item.target) for item in rows["placements"] if item.role == "replica"}
+    assert copies == {("from", f"{base}/to".lower())}
+
+
+@pytest.mark.parametrize("named", ["lake", "https://lake.dfs.core.windows.net", "lake.blob.core.windows.net", "other"])
+def test_a_storage_account_named_by_its_host(named: str) -> None:
+    base = "/subscriptions/s/resourceGroups/g/providers"
+    account = f"{base}/Microsoft.Storage/storageAccounts/lake"
+    found = AzureAnswers()
+    found.take("", {"id": account, "location": "East US", "properties": {"a": 1}})
+    properties = {"defaultDataLakeStorage": {"accountUrl": named}}
+    found.take("", {"id": f"{base}/Microsoft.Synapse/workspaces/w", "location": "East US", "properties": properties})
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    targets = {item.target for item in rows["placements"] if item.target}
+    assert targets == {named if named == "other" else account.lower()}
+
+
+def test_failover_groups_of_the_other_managed_instances_are_not_its_own() -> None:
+    base = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Sql"
+    found = AzureAnswers()
+    for name in ("one", "one-more"):
+        properties = {"currentBackupStorageRedundancy": "Local"}
+        found.take("", {"id": f"{base}/managedInstances/{name}", "location": "japaneast", "properties": properties})
+    pair = {"primaryManagedInstanceId": f"{base}/managedInstances/ONE-more", "partnerManagedInstanceId": "x"}
+    group = {
+        "replicationRole": "Primary",
+        "partnerRegions": [{"location": "West US"}],
+        "managedInstancePairs": [pair],
+    }
+    address = f"https://x{base}/locations/JapanEast/instanceFailoverGroups"
+    found.take(address, {"value": [{"properties": group}]})
+    rows = found.rows(kinds(), catalogue(), seen_at=WHEN, scope=Scope())
+    copies = {
+        (item.store_id.rpartition("/")[2], item.location) for item in rows["placements"] if item.role == "replica"
+    }
+    assert copies == {("one-more", "westus")}
+
+
 ODD_KEYS = st.sampled_from(
     [
         "id",
@@ -887,6 +1267,10 @@ ODD_KEYS = st.sampled_from(
         "parameters",
         "interactions",
         "networkCallRecords",
+        "Entries",
+        "recordings",
+        "nextLink",
+        "error",
         "request",
         "response",
         "Response",

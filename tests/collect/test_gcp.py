@@ -383,7 +383,7 @@ def test_a_refused_policy_is_a_gap_of_the_stores() -> None:
     refused = Exchange("GET", ASSETS, (error(403, "PERMISSION_DENIED"),), {"contentType": "2"})
     with replay(refused) as server:
         rows = swept(driver(server.url, ("gcp.storage.bucket",)))
-    assert rows["grants"] == []
+    assert not [item for item in rows["grants"] if item.evidence.startswith("iam.")]
     gaps = {(item.store_id, item.field, item.cause) for item in rows["gaps"] if item.store_id}
     assert ("//storage.googleapis.com/app-uploads", "grants", "denied") in gaps
 
@@ -926,6 +926,308 @@ def test_forms_of_files(tmp_path: Path, text: str, stores: int) -> None:
     assert sum(len(assets) for assets in found.assets.values()) == stores
 
 
+def read(*answers: tuple[str, int, Any], account: str = "") -> Rows:
+    found = GcpAnswers()
+    for url, status, body in answers:
+        found.take(url, status, body, kinds())
+    return found.rows(kinds(), catalogue(), account=account, seen_at=WHEN, scope=Scope())
+
+
+def places_of(rows: Rows) -> list[tuple[str, str]]:
+    return [(item.role, item.location or "?") for item in rows["placements"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "asset_type", "kind"),
+    [
+        ("//storage.googleapis.com/b", "google.cloud.storage.Bucket", "gcp.storage.bucket"),
+        ("bigtable.googleapis.com/projects/p/instances/i", "google.bigtable.Instance", "gcp.bigtableadmin.instance"),
+        ("//cloudsql.googleapis.com/projects/p/instances/i", "google.cloud.sql.Instance", "gcp.sqladmin.instance"),
+        ("//compute.googleapis.com/projects/p/zones/z/disks/d", "google.compute.Disk", "gcp.compute.disk"),
+        ("//x.googleapis.com/projects/p/things/t", "google.x.Thing", None),
+        ("", "google.x.Thing", None),
+    ],
+)
+def test_types_of_the_first_exports(name: str, asset_type: str, kind: str | None) -> None:
+    policy = {"bindings": [{"role": "roles/storage.legacyBucketReader", "members": ["allUsers"]}]}
+    rows = read(("", 200, [{"name": name, "asset_type": asset_type, "iam_policy": policy}]))
+    assert {item.kind for item in rows["stores"]} == ({kind} if kind else set())
+    if kind == "gcp.storage.bucket":
+        assert [(item.principal, item.external) for item in rows["grants"]] == [("allUsers", "yes")]
+
+
+@pytest.mark.parametrize("path", ["organizations/1/folders/2/projects/p", "organization/1/folder/2/project/p"])
+def test_a_path_from_above_names_the_project(path: str) -> None:
+    rows = read(("", 200, [{"name": "//storage.googleapis.com/b", "asset_type": BUCKET, "ancestry_path": path}]))
+    assert [item.account for item in rows["stores"]] == ["p"]
+
+
+BUCKET = "storage.googleapis.com/Bucket"
+
+
+def exported(name: str, asset_type: str, data: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"name": name, "asset_type": asset_type, "resource": {"version": "v1", "data": data}}]
+
+
+@pytest.mark.parametrize(
+    ("assets", "expected"),
+    [
+        (
+            exported(
+                "//compute.googleapis.com/projects/p/global/snapshots/s",
+                "compute.googleapis.com/Snapshot",
+                {"name": "s", "storageLocation": ["asia"]},
+            ),
+            [("backup", "ASIA")],
+        ),
+        (
+            exported(
+                "//dataproc.googleapis.com/projects/p/regions/global/clusters/c",
+                "dataproc.googleapis.com/Cluster",
+                {"clusterName": "c", "config": {"gceClusterConfig": {"zoneUri": "https://x/zones/europe-west3-a"}}},
+            ),
+            [("primary", "europe-west3")],
+        ),
+        (
+            exported(
+                "//file.googleapis.com/projects/p/locations/us-east1-b/instances/i",
+                "file.googleapis.com/Instance",
+                {"replication": {"role": "NEW_WORD", "replicas": [{"peerInstance": "projects/p/x"}]}},
+            ),
+            [("primary", "us-east1"), ("replica", "?")],
+        ),
+    ],
+)
+def test_odd_words_of_places(assets: list[dict[str, Any]], expected: list[tuple[str, str]]) -> None:
+    assert places_of(read(("", 200, assets))) == expected
+
+
+BIGQUERY = "https://bigquery.googleapis.com/bigquery/v2/projects/p/datasets"
+DATASET = {"datasetReference": {"projectId": "p", "datasetId": "d"}, "location": "EU"}
+
+
+def test_a_list_of_datasets_or_tables_says_nothing_of_keys() -> None:
+    table = {"tableReference": {"projectId": "p", "datasetId": "d", "tableId": "t"}, "type": "TABLE"}
+    listed_ = read((BIGQUERY, 200, {"datasets": [DATASET]}), (f"{BIGQUERY}/d/tables", 200, {"tables": [table]}))
+    assert {item.custody for item in listed_["keys"]} == {"unknown"}
+    whole = read(
+        (f"{BIGQUERY}/d", 200, {**DATASET, "etag": "x"}), (f"{BIGQUERY}/d/tables/t", 200, {**table, "etag": "x"})
+    )
+    assert {item.custody for item in whole["keys"]} == {"provider-managed"}
+
+
+def test_a_dataset_says_who_may_read_it() -> None:
+    access = [
+        {"role": "OWNER", "specialGroup": "projectOwners"},
+        {"role": "WRITER", "userByEmail": "a@example.com"},
+        {"role": "READER", "userByEmail": "w@other.iam.gserviceaccount.com"},
+        {"role": "READER", "specialGroup": "allAuthenticatedUsers"},
+        {"view": {"projectId": "other", "datasetId": "d", "tableId": "v"}},
+        {"dataset": {"dataset": {"projectId": "p", "datasetId": "e"}, "targetTypes": ["VIEWS"]}},
+    ]
+    rows = read((f"{BIGQUERY}/d", 200, {**DATASET, "etag": "x", "access": access}))
+    assert {(item.principal, item.principal_account, item.access, item.external) for item in rows["grants"]} == {
+        ("projectOwners", "p", "admin", "no"),
+        ("user:a@example.com", "", "write", "unknown"),
+        ("user:w@other.iam.gserviceaccount.com", "other", "read", "unknown"),
+        ("allAuthenticatedUsers", "", "read", "yes"),
+        ("projectViewer:other", "other", "read", "unknown"),
+        ("projectViewer:p", "p", "read", "no"),
+    }
+
+
+ACL = "https://storage.googleapis.com/storage/v1/b/photos"
+ENTRIES = [
+    {"entity": "project-owners-7", "role": "OWNER", "bucket": "photos"},
+    {"entity": "user-a-b@example.com", "role": "READER", "bucket": "photos"},
+]
+
+
+def test_access_control_lists_of_a_bucket() -> None:
+    public = {"entity": "allUsers", "role": "READER", "bucket": "photos"}
+    rows = read(
+        (ACL, 200, {"name": "photos", "location": "EU"}),
+        (f"{ACL}/acl", 200, {"kind": "storage#bucketAccessControls", "items": ENTRIES}),
+        (f"{ACL}/acl/allUsers", 200, public),
+        (f"{ACL}/acl/allUsers", 200, {**public, "role": "WRITER"}),
+        (f"{ACL}/defaultObjectAcl", 200, {"kind": "storage#objectAccessControls", "items": [public]}),
+    )
+    assert {(item.principal, item.principal_account, item.access) for item in rows["grants"]} == {
+        ("projectOwner:7", "7", "admin"),
+        ("user:a-b@example.com", "", "read"),
+        ("allUsers", "", "write"),
+        ("allUsers", "", "read"),
+    }
+    assert places_of(rows) == [("primary", "EU")]
+    alone = read(("//unknown/storage-v1-b-photos-acl", 200, {"items": ENTRIES}))
+    assert [item.store_id for item in alone["stores"]] == ["//storage.googleapis.com/photos"]
+    assert {item.field for item in alone["gaps"]} == {"placement"}
+    assert read((f"{ACL}/acl", 200, {"odd": 1}))["stores"] == []
+
+
+REDIS = "https://redis.googleapis.com/v1/projects/p/locations/-/instances"
+
+
+def test_a_recording_that_ends_before_the_last_page_is_a_gap() -> None:
+    one, two = ({"instances": [{"name": f"projects/p/locations/us-east1/instances/{n}"}]} for n in "ab")
+    short = read((REDIS, 200, {**one, "nextPageToken": "t"}))
+    assert [(item.kind, item.field, item.cause) for item in short["gaps"]] == [
+        ("gcp.redis.instance", "listing", "skipped")
+    ]
+    whole = read((REDIS, 200, {**one, "nextPageToken": "t"}), (f"{REDIS}?pageToken=t", 200, two))
+    assert (len(whole["stores"]), whole["gaps"]) == (2, [])
+    assets = read(("", 200, {"assets": [DISK_ASSET], "nextPageToken": "t"}))
+    assert ("", "listing", "skipped") in {(item.kind, item.field, item.cause) for item in assets["gaps"]}
+
+
+def test_what_a_recorded_list_could_not_reach_is_a_gap() -> None:
+    name = "projects/p/locations/us-east1/instances/a"
+    rows = read((REDIS, 200, {"instances": [{"name": name}], "unreachable": ["projects/p/locations/us-west1"]}))
+    assert [store.kind for store in rows["stores"]] == ["gcp.redis.instance"]
+    assert [("us-west1" in item.message, item.field) for item in rows["gaps"]] == [(True, "listing")]
+
+
+def test_names_as_some_tools_write_them() -> None:
+    name = "projects/p/locations/asia-northeast1/instances/i"
+    item = {
+        "id": name,
+        "name": "i",
+        "link": f"https://www.googleapis.com/filestore/v1/{name}",
+        "kms_key_name": "projects/p/locations/us/keyRings/r/cryptoKeys/k",
+        "labels": {"data_class": "x"},
+    }
+    rows = read(("", 200, {"instances": [item]}))
+    assert [(store.kind, store.store_id) for store in rows["stores"]] == [
+        ("gcp.file.instance", f"//file.googleapis.com/{name}")
+    ]
+    assert [key.custody for key in rows["keys"]] == ["customer-managed"]
+    assert [label.key for label in rows["labels"]] == ["data_class"]
+    region = {"name": "r", "selfLink": "https://www.googleapis.com/compute/v1/projects/p/regions/r"}
+    found = GcpAnswers()
+    found.take("", 200, [region], kinds())
+    assert list(found.unread_of) == ["www.googleapis.com/compute/v1/projects/p/regions/r"]
+    console = {"name": "projects/p/locations/us-east1/models/m", "link": "https://console.cloud.google.com/x", "a_b": 1}
+    assert [store.kind for store in read(("", 200, {"resources": [console]}))["stores"]] == ["gcp.aiplatform.model"]
+
+
+CLUSTER = "projects/p/instances/i/clusters/c"
+LOG = f"""GET https://storage.googleapis.com:443/storage/v1/b/photos?alt=json
+User-Agent: x
+
+404 Not Found
+Server: x
+
+{{"error": {{"code": 404}}}}
+
+---
+
+POST https://storage.googleapis.com/storage/v1/b?project=p
+User-Agent: x
+
+{{"name": "photos"}}
+
+200 OK
+Server: x
+
+{{"name": "photos", "location": "ASIA"}}
+
+---
+
+GET https://storage.googleapis.com/storage/v1/b/photos
+User-Agent: x
+
+200 OK
+Server: x
+
+{{
+  "name": "photos",
+  "location": "EU"
+}}
+
+---
+
+DELETE https://storage.googleapis.com/storage/v1/b/photos
+User-Agent: x
+
+204 No Content
+Server: x
+
+
+---
+
+GRPC /google.bigtable.admin.v2.BigtableInstanceAdmin/ListClusters
+
+{{"parent": "projects/p/instances/i"}}
+
+OK
+
+{{"clusters": [{{"name": "{CLUSTER}", "location": "projects/p/locations/us-east1-b"}}]}}
+
+---
+
+GRPC /google.bigtable.admin.v2.BigtableTableAdmin/GetBackup
+
+{{"name": "{CLUSTER}/backups/gone"}}
+
+error: rpc error: code = NotFound desc = no
+
+{{}}
+
+---
+
+GRPC /google.bigtable.admin.v2.BigtableTableAdmin/GetBackup
+
+{{"name": "{CLUSTER}/backups/b"}}
+
+OK
+
+{{"name": "{CLUSTER}/backups/b", "state": "READY"}}
+
+---
+
+GRPC /google.bigtable.admin.v2.BigtableTableAdmin/GetIamPolicy
+
+{{"resource": "{CLUSTER}/backups/b"}}
+
+OK
+
+{{"bindings": [{{"role": "roles/viewer", "members": ["allUsers"]}}]}}
+
+---
+
+GRPC /google.pubsub.v1.Publisher/ListTopics
+
+{{"project": "projects/p"}}
+
+error: rpc error: code = PermissionDenied desc = no
+
+{{}}
+
+---
+
+GRPC /google.pubsub.v1.Publisher/DeleteTopic
+
+{{"topic": "projects/p/topics/t"}}
+
+---
+
+odd
+"""
+
+
+def test_a_log_of_requests_in_text(tmp_path: Path) -> None:
+    (tmp_path / "_http.log").write_text(LOG)
+    found = read_gcp_answers([tmp_path / "_http.log"], kinds())
+    rows = found.rows(kinds(), catalogue(), account="", seen_at=WHEN, scope=Scope())
+    assert {(item.kind.removeprefix("gcp."), item.role, item.location or "?") for item in rows["placements"]} == {
+        ("storage.bucket", "primary", "EU"),
+        ("bigtableadmin.cluster", "primary", "us-east1"),
+        ("bigtableadmin.backup", "backup", "?"),
+    }
+    assert [(item.kind, item.principal) for item in rows["grants"]] == [("gcp.bigtableadmin.backup", "allUsers")]
+    assert [(item.kind, item.cause) for item in rows["gaps"]] == [("gcp.pubsub.topic", "denied")]
+
+
 def asked(name: str) -> Asked:
     return Asked("gcp", "own", "global", name, "gcp", WHEN, Scope(), lambda provider, place: None)
 
@@ -1154,6 +1456,8 @@ ODD_KEYS = st.sampled_from(
 ODD_TEXTS = (
     "projects/p/locations/us-east1/instances/i",
     "GET https://redis.googleapis.com/v1/projects/p/locations/-/x",
+    "GRPC /google.pubsub.v1.Publisher/ListTopics",
+    "GRPC",
 )
 ODD_VALUES = st.sampled_from(["", None, True, 7, "x", "200 OK", *DISK_ASSET.values(), *ODD_TEXTS])
 ODD = st.recursive(ODD_VALUES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ODD_KEYS, inner, max_size=5))

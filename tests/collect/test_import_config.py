@@ -123,6 +123,32 @@ def test_what_is_not_set_is_left_out_of_a_whole_item_but_may_not_be_selected_in_
     assert said(rows, "aws.kinesis.stream")["custody"] == "unknown"
 
 
+def test_a_query_that_did_not_select_the_type_is_read_by_the_arn(tmp_path: Path) -> None:
+    arn = "arn:aws:kms:eu-west-1:111122223333:key/k"
+    policy = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "999988887777"}, "Action": "kms:Decrypt"}]}
+    told = {
+        "resourceId": "k",
+        "configuration": {"arn": arn, "keyId": "k", "origin": "AWS_KMS", "keyManager": "CUSTOMER"},
+        "supplementaryConfiguration": {"Policy": json.dumps(policy)},
+    }
+    trail = {
+        "resourceId": "all",
+        "configuration": {
+            "trailARN": "arn:aws:cloudtrail:eu-west-1:111122223333:trail/all",
+            "otherTrailArn": "arn:aws:cloudtrail:eu-west-1:111122223333:trail/other",
+        },
+    }
+    both = {"configuration": {**trail["configuration"], "name": "?"}}  # type: ignore[dict-item]
+    results = [json.dumps(item) for item in (told, trail, both)]
+    rows = run(write(tmp_path / "q.json", {"Results": results, "QueryInfo": {"SelectFields": []}}))
+    assert {(row.kind, row.name, row.account, row.region) for row in rows["stores"]} == {
+        ("aws.kms.key", "k", "111122223333", "eu-west-1"),
+        ("aws.cloudtrail.trail", "arn:aws:cloudtrail:eu-west-1:111122223333:trail/all", "111122223333", "eu-west-1"),
+    }
+    assert [row.principal for row in rows["grants"]] == ["999988887777"]
+    assert "1 of type (not named) are of no kind" in messages(rows, "scope")
+
+
 def test_a_query_exported_as_csv(tmp_path: Path) -> None:
     text = (
         "accountId,awsRegion,resourceType,resourceId,configuration.volumeId,configuration.encrypted,"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +34,7 @@ class Case:
     custody: dict[str, str] = field(default_factory=dict)
     gaps: frozenset[tuple[str, str, str]] = frozenset()
     no_gap: tuple[str, ...] = ()
+    status: str = "seen"
 
 
 CASES = [
@@ -167,6 +169,7 @@ CASES = [
     ),
     Case(
         "backup-copy-job-sample", "aws.backup.copy_job", account="123456789012",
+        status="failed",  # the page names a further one
         places=frozenset({("*", "backup", "us-east-1")}), grants=frozenset({("*", "123456789012", "admin", "no")}),
     ),
     Case(
@@ -306,7 +309,7 @@ def test_recorded_answers_are_read_as_they_should_be(case: Case) -> None:
     rows = sweep(case)
     names = {row.store_id: row.name for row in rows["stores"]}
     assert len(names) == case.stores
-    assert [item.status for item in rows["units"]] == ["seen" if case.stores else "empty"]
+    assert [item.status for item in rows["units"]] == [case.status if case.stores else "empty"]
 
     def named(found: set[tuple[str, ...]], wanted: frozenset[tuple[str, ...]]) -> set[tuple[str, ...]]:
         return {("*", *item[1:]) for item in found} if any(item[0] == "*" for item in wanted) else found
@@ -560,3 +563,177 @@ def test_a_detail_of_another_shape_is_a_gap(tmp_path: Path, name: str, operation
     assert {(gap.field, gap.cause) for gap in rows["gaps"]} & {
         (field, "malformed") for call in calls for field in call.gives
     }
+
+
+def recorded(folder: Path, *names: str, region: str = "us-east-1", **files: object) -> Rows:
+    """A sweep of replies written for this test; ``_in_`` in a name stands for the folder, ``_of_`` for the argument."""
+    for name, content in files.items():
+        path = folder / (name.replace("_in_", "/").replace("_of_", "__").replace("_at_", ".") + ".json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))
+    chosen = some(*names)
+    return replay(RecordedDoor(read_answers(folder, chosen), C7N, region), chosen, catalogue())
+
+
+BUCKETS = {"Buckets": [{"Name": name, "BucketRegion": "us-east-1"} for name in ("my-logs", "my-photos")]}
+TO_LOGS = {"LoggingEnabled": {"TargetBucket": "my-logs", "TargetPrefix": ""}}
+
+
+def logs_of(rows: Rows) -> set[tuple[str, str]]:
+    return {(row.store_id[13:], row.target[13:]) for row in rows["placements"] if row.role == "log"}
+
+
+@pytest.mark.parametrize("name", ["get-bucket-logging_of_my-photos", "get-bucket-logging_of_my_photos"])
+def test_a_reply_is_for_the_item_its_file_names_not_for_one_it_mentions(tmp_path: Path, name: str) -> None:
+    rows = recorded(tmp_path, "aws.s3.bucket", **{"list-buckets": BUCKETS, name: TO_LOGS})
+    assert logs_of(rows) == {("my-photos", "my-logs"), ("my-logs", "")}
+    assert ("arn:aws:s3:::my-logs", "log") in {(row.store_id, row.field) for row in rows["gaps"]}
+
+
+def test_a_reply_about_another_item_is_not_taken_for_want_of_one(tmp_path: Path) -> None:
+    rows = recorded(
+        tmp_path, "aws.s3.bucket", **{"list-buckets": BUCKETS, "get-bucket-logging_of_my-photos-2": TO_LOGS}
+    )
+    assert logs_of(rows) == {("my-photos", ""), ("my-logs", "")}
+
+
+def test_a_reply_that_was_used_is_not_used_for_an_item_it_mentions(tmp_path: Path) -> None:
+    order = {"Buckets": BUCKETS["Buckets"][::-1]}
+    rows = recorded(
+        tmp_path, "aws.s3.bucket",
+        s3_at_ListBuckets_1=order, s3_at_GetBucketLogging_1=TO_LOGS, s3_at_GetBucketLogging_2={},
+    )  # fmt: skip
+    assert logs_of(rows) == {("my-photos", "my-logs")}
+
+
+def test_folders_in_a_folder_are_read_each_for_its_service(tmp_path: Path) -> None:
+    cluster = {"ClusterIdentifier": "sales", "AvailabilityZone": "eu-west-1a", "Encrypted": True}
+    node = {"ClusterName": "fast", "ClusterArn": f"arn:aws:dax:eu-west-1:{C7N}:cache/fast"}
+    for names in (("redshift_in_", "dax_in_"), ("a_in_", "b_in_")):  # what a reply holds decides before its folder
+        folder = tmp_path / names[0]
+        files = {
+            f"{names[0]}describe-clusters": {"Clusters": [cluster]},
+            f"{names[1]}describe-clusters": {"Clusters": [node]},
+        }
+        rows = recorded(folder, "aws.redshift.cluster", "aws.dax.cluster", region="eu-west-1", **files)
+        assert {(row.kind, row.name) for row in rows["stores"]} == {
+            ("aws.redshift.cluster", "sales"),
+            ("aws.dax.cluster", "fast"),
+        }
+
+
+def test_what_no_kind_reads_is_counted(tmp_path: Path) -> None:
+    for name in ("kms.CreateKey_1", "kms.CreateKey_2", "get-bucket-versioning__a", "kms.ListKeys_1"):
+        (tmp_path / f"{name}.json").write_text('{"Keys": []}')
+    unread: Counter[str] = Counter()
+    read_answers(tmp_path, kinds(), unread)
+    assert unread == {"kms:CreateKey": 2, "get-bucket-versioning": 1}
+
+
+def test_the_accounts_that_were_recorded_are_inside(tmp_path: Path) -> None:
+    policy = {"Policy": json.dumps({"Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "s3:GetObject"}
+        for account in ("111111111111", "222222222222")
+    ]})}  # fmt: skip
+    accounts = {"Accounts": [{"Id": C7N, "Status": "ACTIVE"}, {"Id": "111111111111", "Status": "SUSPENDED"}]}
+    files = {"get-bucket-policy_of_photos": policy, "organizations_at_ListAccounts_1": accounts}
+    rows = recorded(tmp_path, "aws.s3.bucket", **files)
+    assert {(row.principal, row.external) for row in rows["grants"]} == {
+        ("111111111111", "no"),
+        ("222222222222", "yes"),
+    }
+    denied = {"status_code": 403, "data": {"Error": {"Code": "AccessDeniedException", "Message": "no"}}}
+    (tmp_path / "organizations.ListAccounts_1.json").unlink()
+    rows = recorded(tmp_path, "aws.s3.bucket", organizations_at_DescribeOrganization_1=denied)
+    assert {row.external for row in rows["grants"]} == {"unknown"}
+
+
+def test_a_trail_is_read_from_what_says_the_same(tmp_path: Path) -> None:
+    arn = f"arn:aws:cloudtrail:eu-west-1:{C7N}:trail/all"
+    trail = {"Trail": {"TrailARN": arn, "Name": "all", "HomeRegion": "eu-west-1", "S3BucketName": "my-logs"}}
+    rows = recorded(
+        tmp_path, "aws.cloudtrail.trail", **{f"get-trail_of_{arn.replace(':', '_').replace('/', '_')}": trail}
+    )
+    assert {(row.role, row.location, row.target) for row in rows["placements"]} == {
+        ("processing", "eu-west-1", ""),
+        ("log", "", "arn:aws:s3:::my-logs"),
+    }
+
+
+def snapshots(*names: str, **more: object) -> dict[str, object]:
+    items = [{"SnapshotId": name, "StartTime": None, "OwnerId": C7N} for name in names]
+    return {"Snapshots": items, **more}
+
+
+BUS = f"arn:aws:events:eu-west-1:{C7N}:event-bus/"
+
+
+def test_pages_recorded_one_after_the_other(tmp_path: Path) -> None:
+    files = {
+        "ec2_at_DescribeSnapshots_1": snapshots("snap-1", NextToken="more"),
+        "ec2_at_DescribeSnapshots_2": snapshots("snap-2"),
+        "events_at_ListRules_1": {"Rules": [{"Name": "a", "Arn": f"arn:aws:events:us-east-1:{C7N}:rule/a"}]},
+        "events_at_ListEventBuses_1": {"EventBuses": [{"Name": "default", "Arn": "x"}]},
+        "events_at_ListTargetsByRule_1": {"Targets": [{"Id": "1", "Arn": BUS + "a"}], "NextToken": "more"},
+        "events_at_ListTargetsByRule_2": {"Targets": [{"Id": "2", "Arn": BUS + "b"}]},
+    }
+    rows = recorded(tmp_path, "aws.ec2.snapshot", "aws.events.rule", **files)
+    assert {row.name for row in rows["stores"]} == {"snap-1", "snap-2", "a"}
+    assert {row.status for row in rows["units"]} == {"seen"}
+    assert {row.target for row in rows["placements"] if row.role == "replica"} == {f"{BUS}a", f"{BUS}b"}
+
+
+def test_a_page_that_names_a_further_one_is_not_the_whole(tmp_path: Path) -> None:
+    rows = recorded(
+        tmp_path, "aws.ec2.snapshot", ec2_at_DescribeSnapshots_1=snapshots("snap-1", NextToken="more")
+    )  # fmt: skip
+    assert [row.name for row in rows["stores"]] == ["snap-1"]
+    assert [(row.status, row.code) for row in rows["units"]] == [("failed", "NotRecorded")]
+    assert "page after the last" in rows["units"][0].message
+
+
+def test_a_service_is_known_by_its_endpoint_and_by_its_name(tmp_path: Path) -> None:
+    for name in ("elasticfilesystem", "efs"):
+        files = {f"{name}_at_DescribeFileSystems_1": {"FileSystems": [{"FileSystemId": name, "OwnerId": C7N,
+                 "FileSystemArn": f"arn:aws:elasticfilesystem:us-east-1:{C7N}:file-system/{name}"}]}}  # fmt: skip
+        rows = recorded(tmp_path / name, "aws.efs.file_system", **files)
+        assert len(rows["stores"]) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["describe-volumes", "describe_volumes", "DescribeVolumes", "ec2-describe-volumes", "ec2_describe_volumes",
+     "ec2.describe_volumes", "ec2.DescribeVolumes", "ec2-DescribeVolumes"],
+)  # fmt: skip
+def test_names_of_files(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.json").write_text('{"Volumes": [{"VolumeId": "vol-1", "Encrypted": false}]}')
+    unread: Counter[str] = Counter()
+    (answer,) = read_answers(tmp_path, some("aws.ec2.volume"), unread)
+    assert (answer.service, answer.operation, unread) == ("ec2", "DescribeVolumes", Counter())
+
+
+def test_a_folder_called_after_a_region_was_asked_there(tmp_path: Path) -> None:
+    def pools(name: str) -> dict[str, object]:
+        return {"UserPools": [{"Id": f"x_{name}", "Name": name}]}
+
+    files = {
+        "us-east-1_in_cognito-idp-list-user-pools": pools("here"),
+        "eu-west-1_in_cognito-idp-list-user-pools": pools("there"),
+        "eu-west-1_in_describe-table_of_carts": {"Table": {"TableName": "carts", "SSEDescription": {}}},
+        "us-east-1_in_list-buckets": {"Buckets": [{"Name": "photos", "BucketRegion": "eu-west-1"}]},
+        "us-east-1_in_get-bucket-policy_of_photos": {"Policy": '{"Statement": []}'},
+    }
+    names = ("aws.cognito.user_pool", "aws.dynamodb.table", "aws.s3.bucket")
+    rows = recorded(tmp_path / "all", *names, region="ap-northeast-1", **files)
+    assert {(row.name, row.region) for row in rows["stores"]} == {
+        ("here", "us-east-1"), ("there", "eu-west-1"), ("carts", "eu-west-1"), ("photos", "eu-west-1"),
+    }  # fmt: skip
+    primary = {row.store_id.rpartition("/")[2]: row.location for row in rows["placements"] if row.role == "primary"}
+    assert set(primary.values()) == {"us-east-1", "eu-west-1"}
+    assert not [row for row in rows["gaps"] if row.field == "grants" and row.store_id == "arn:aws:s3:::photos"
+                and "GetBucketPolicy" in row.message]  # fmt: skip
+    # a region nobody recorded was not seen
+    assert {row.status for row in rows["units"] if row.region == "ap-northeast-1"} == {"failed"}
+    # the folder that is named may be the region's own
+    rows = recorded(tmp_path / "eu-west-1", "aws.cognito.user_pool", **{"list-user-pools": pools("there")})
+    assert [(row.name, row.region) for row in rows["stores"]] == [("there", "eu-west-1")]

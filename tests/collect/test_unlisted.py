@@ -106,3 +106,26 @@ def test_another_call_that_was_refused(tmp_path: Path) -> None:
     error = {"status_code": 403, "data": {"Error": {"Code": "AccessDeniedException", "Message": "no"}}}
     rows = read(tmp_path, "aws.opensearch.domain", es_at_ListDomainNames_1=error)
     assert [(row.status, row.code) for row in rows["units"]] == [("denied", "AccessDeniedException")]
+
+
+def test_an_answer_that_does_not_say_what_it_is_about_makes_up_no_second_item(tmp_path: Path) -> None:
+    key = {"KeyMetadata": {"KeyId": KEY[-36:], "Arn": KEY, "KeyManager": "CUSTOMER", "Origin": "AWS_KMS"}}
+    policy = {"Policy": json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt"}]})}
+    rows = read(tmp_path, "aws.kms.key", kms_at_DescribeKey_1=key, kms_at_GetKeyPolicy_1=policy)
+    assert [row.store_id for row in rows["stores"]] == [KEY]
+    assert [(row.store_id, row.principal) for row in rows["grants"]] == [(KEY, "*")]
+    # one policy more than keys: somebody has it
+    rows = read(tmp_path, "aws.kms.key", kms_at_GetKeyPolicy_2=policy)
+    assert {row.name for row in rows["stores"]} == {KEY[-36:], "not-recorded-1"}
+
+
+def test_where_an_answer_says_it_is_from_comes_before_the_region_that_was_named(tmp_path: Path) -> None:
+    arn = f"arn:aws:dynamodb:eu-west-1:{OWN}:table/people"
+    replicas = [{"RegionName": name} for name in ("eu-west-1", "eu-west-2")]
+    table = {"Table": {"TableName": "people", "TableArn": arn, "Replicas": replicas}}
+    rows = read(tmp_path, "aws.dynamodb.table", dynamodb_at_DescribeTable_1=table)
+    assert [(row.store_id, row.region) for row in rows["stores"]] == [(arn, "eu-west-1")]
+    assert {(row.role, row.location) for row in rows["placements"]} == {
+        ("primary", "eu-west-1"),
+        ("replica", "eu-west-2"),
+    }

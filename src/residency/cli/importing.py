@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -103,23 +104,29 @@ def _answers(paths: list[Path], provider: str, account: str, region: str, data: 
     return rows
 
 
-def _files(paths: list[Path]) -> list[Path]:
+def _files(paths: list[Path], endings: tuple[str, ...] = (".json",)) -> list[Path]:
     found: list[Path] = []
     for path in paths:
-        found += sorted(file for file in path.rglob("*.json") if file.is_file()) if path.is_dir() else [path]
+        inside = path.rglob("*") if path.is_dir() else ()
+        found += sorted(file for file in inside if file.suffix in endings and file.is_file())
+        found += [] if path.is_dir() else [path]
     return found
 
 
 def _aws(
     paths: list[Path], kinds: Mapping[str, Kind], providers: Providers, account: str, region: str, now: dt.datetime
 ) -> Rows:
+    from residency.collect.places import unread_gaps
     from residency.collect.recorded import RecordedDoor, read_answers, replay
 
     folders = [path for path in paths if path.is_dir()]
     if len(folders) != len(paths):
         raise ConfigError("import: AWS answers are read by folder, since their names tell the call; name the folder")
-    answers = [answer for folder in folders for answer in read_answers(folder, kinds)]
-    return replay(RecordedDoor(answers, account, region), kinds, providers, seen_at=now)
+    unread: Counter[str] = Counter()
+    answers = [answer for folder in folders for answer in read_answers(folder, kinds, unread)]
+    rows = replay(RecordedDoor(answers, account, region), kinds, providers, seen_at=now)
+    rows.add(*unread_gaps("aws", account, unread, now))
+    return rows.sorted()
 
 
 def _gcp(
@@ -127,15 +134,20 @@ def _gcp(
 ) -> Rows:
     from residency.collect.grants import Scope
     from residency.collect.recorded_gcp import read_gcp_answers
+    from residency.collect.resolve import resolve
 
-    found = read_gcp_answers(_files(paths), kinds, account=account)
-    return found.rows(kinds, providers, account=account, seen_at=now, scope=Scope())
+    found = read_gcp_answers(_files(paths, (".json", ".jsonl", ".ndjson", ".log")), kinds, account=account)
+    return resolve(found.rows(kinds, providers, account=account, seen_at=now, scope=Scope()), providers)
 
 
 def _azure(
     paths: list[Path], kinds: Mapping[str, Kind], providers: Providers, account: str, region: str, now: dt.datetime
 ) -> Rows:
+    from residency.collect.exchanges import SUFFIXES
     from residency.collect.grants import Scope
     from residency.collect.recorded_azure import read_azure_answers
+    from residency.collect.resolve import resolve
 
-    return read_azure_answers(_files(paths)).rows(kinds, providers, seen_at=now, scope=Scope())
+    return resolve(
+        read_azure_answers(_files(paths, SUFFIXES)).rows(kinds, providers, seen_at=now, scope=Scope()), providers
+    )

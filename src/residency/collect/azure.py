@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,6 +47,7 @@ __all__ = [
     "Subscription",
     "azure_clients",
     "detail_path",
+    "misfit",
     "read_resources",
     "spread",
     "table_rows",
@@ -88,6 +90,7 @@ _ROLES: Mapping[str, str] = {
     "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "read",  # Storage Blob Data Reader
 }
 """What Azure's own roles allow; any other role is unknown."""
+_STORAGE_HOSTS = (".core.windows.net", ".core.chinacloudapi.cn", ".core.usgovcloudapi.net")
 _COLUMNS = "id, name, type, kind, location, tags, sku, properties"
 _DENIED = {"AuthorizationFailed", "LinkedAuthorizationFailed", "AccessDenied", "SubscriptionNotFound"}
 _NOT_REGISTERED = {"MissingSubscriptionRegistration", "SubscriptionNotRegistered"}
@@ -460,7 +463,7 @@ class AzureDriver:
         for row in found:
             record = resource_record(row, owner, pair_of, call)
             if (_reads_properties(kind) and not record.data.get("properties")) or (
-                kind.region and not record.data.get("location")
+                kind.region and not search(kind.region, record.data)
             ):
                 calls += 1
                 record = self._fill(kind, record, owner, read)
@@ -491,6 +494,9 @@ class AzureDriver:
             body = self._once(path, read)
             if isinstance(body, Trouble) and body.code not in detail.absent:
                 record.failed[detail.into] = Failure(body.cause, body.message, name, tuple(detail.gives))
+            elif not isinstance(body, Trouble) and (wrong := misfit(kind, detail, body)):
+                message = f"cannot read the answer of {name}: {wrong}"
+                record.failed[detail.into] = Failure("malformed", message, name, tuple(detail.gives))
             else:
                 record.data[detail.into] = None if isinstance(body, Trouble) else body
         return calls
@@ -543,12 +549,17 @@ def table_rows(data: Any) -> Iterator[dict[str, Any]]:
 
 
 def normal(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with its identifier and type in lower case; a type that was left out is read from the identifier."""
+    """A row with its identifier and type in lower case; a type that was left out is read from the identifier, as is
+    one that stops short of it."""
     name = str(row.get("id") or "").strip().lower()
     if name and not name.startswith("/"):
         name = f"/{name}"
     kept = {field_: value for field_, value in row.items() if value is not None}
-    return {**kept, "id": name, "type": str(row.get("type") or type_of(name)).lower()}
+    sort, own = str(row.get("type") or type_of(name)).lower(), type_of(name)
+    sort = own if own.startswith(f"{sort}/") else sort  # a part that says it is of the type of its whole
+    # a subscription's own settings come under several names
+    sort = "microsoft.insights/diagnosticsettings" if sort.endswith("/diagnosticsettings") else sort
+    return {**kept, "id": name, "type": sort}
 
 
 def type_of(name: str) -> str:
@@ -581,7 +592,8 @@ def map_resource(kind: Kind, record: Record, asked: Asked) -> Rows:
     origin = origin_of(store)
     if _reads_properties(kind) and not record.data.get("properties") and "" not in record.failed:
         message = "the row was cut short: it has no properties, so copies and keys are not known"
-        for field_ in ("placement", "key", "grants") if kind.hook else ("placement", "key"):
+        granted = kind.hook or any("properties" in (rule.principals or "") for rule in kind.grants)
+        for field_ in ("placement", "key", "grants") if granted else ("placement", "key"):
             rows.add(Gap(**origin, store_id=store.store_id, field=field_, cause="malformed", message=message))
     if kind.hook == "role_assignment":
         properties = record.data.get("properties") or {}
@@ -637,8 +649,23 @@ def _host(url: str) -> str | None:
         return None
 
 
-def read_resources(rows: Rows, catalogue: Providers, vaults: Mapping[str, tuple[str, str, str]]) -> Rows:
-    """Rows with Azure's places, targets and keys brought to one form; a copy to the store itself is none."""
+def read_resources(
+    rows: Rows,
+    catalogue: Providers,
+    vaults: Mapping[str, tuple[str, str, str]],
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> Rows:
+    """Rows with Azure's places, targets and keys brought to one form; a copy to the store itself is none.
+
+    ``names``: identifiers of storage accounts by their names, which are unique in all of Azure and stand for them in
+    some answers.
+    """
+
+    def target(text: str) -> str:
+        plain = text.lower()
+        host = _host(plain) or plain
+        short = host.partition(".")[0] if host.endswith(_STORAGE_HOSTS) else plain
+        return names.get(short, plain)
 
     def key(item: Key) -> Key:
         host = _host(item.key_id) if item.key_id.startswith("https://") else None
@@ -648,7 +675,7 @@ def read_resources(rows: Rows, catalogue: Providers, vaults: Mapping[str, tuple[
             return replace(item, key_id=vault, key_location=place, key_account=account, evidence=evidence)
         return item if host else replace(item, key_id=item.key_id.lower())
 
-    result = read_rows(rows, catalogue, PROVIDER, target=str.lower, key=key)
+    result = read_rows(rows, catalogue, PROVIDER, target=target, key=key)
     result.tables["placements"] = [item for item in result["placements"] if item.target != item.store_id]
     return result
 
@@ -718,6 +745,20 @@ def detail_path(call: Call, data: Mapping[str, Any]) -> str | None:
             return None
         values[name] = text
     return f"{(call.path or '').format(**values)}?api-version={call.api_version}"
+
+
+def misfit(kind: Kind, detail: Call, body: Any) -> str:
+    """Why a detail answer cannot be read; empty where it can. An error told with a status of success is none."""
+    if not isinstance(body, Mapping):
+        return "it is not an object"
+    problem = as_map(body.get("error"))
+    if problem.get("code") and "value" not in body and "id" not in body:
+        return f"it is an error, {problem['code']}"
+    if not isinstance(body.get("value"), list) and any(
+        f"{detail.into}.value" in text for _, text in kind.expressions()
+    ):
+        return "it holds no list"
+    return ""
 
 
 def _has_urls(rows: Rows) -> bool:

@@ -4,6 +4,7 @@
 ``split(t, sep)``    list of the parts of a text
 ``arn_part(t, p)``   ``partition`` ``service`` ``region`` ``account`` or ``resource`` of an ARN; null for other text
 ``arn_in(t, r)``     the ARN with its region replaced by ``r``; null for other text
+``lower(t)``         the text in lower case; null for what is no text
 ``parsed(t)``        what a text of JSON says; null for other text
 ``having(l, f, v)``  the objects of a list whose field ``f`` is ``v``: what a filter cannot compare with outside
 ===================  =====================================================================================
@@ -48,6 +49,10 @@ class _Functions(functions.Functions):  # type: ignore[misc, unused-ignore]
         pieces = text.split(":", 5)
         pieces[3] = region
         return ":".join(pieces)
+
+    @functions.signature({"types": ["string", "null"]})  # type: ignore[untyped-decorator, unused-ignore]
+    def _func_lower(self, text: str | None) -> str | None:
+        return None if text is None else text.lower()
 
     @functions.signature({"types": ["string", "null"]})  # type: ignore[untyped-decorator, unused-ignore]
     def _func_parsed(self, text: str | None) -> Any:

@@ -32,7 +32,7 @@ from residency.collect.places import (
     unit_of,
 )
 from residency.collect.plan import Job, Plan, UnitKey
-from residency.collect.spec import Call, Kind
+from residency.collect.spec import LISTED, Call, Kind
 from residency.errors import CredentialsError
 from residency.inventory.tables import Gap, Key, Rows, Unit
 from residency.providers import Providers
@@ -49,6 +49,7 @@ __all__ = [
     "asks_service",
     "gcp_clients",
     "read_assets",
+    "short_of",
     "trouble_of",
     "wrap",
 ]
@@ -74,6 +75,11 @@ _READ_ONLY = "https://www.googleapis.com/auth/cloud-platform.read-only"
 _KEY = re.compile(
     r"(?:.*?/)?(projects/(?P<account>[^/]+)/locations/(?P<location>[^/]+)/keyRings/[^/]+/cryptoKeys/[^/]+)"
 )
+_TYPE_HOSTS = {
+    "bigtable.googleapis.com": "bigtableadmin.googleapis.com",
+    "cloudsql.googleapis.com": "sqladmin.googleapis.com",
+}
+"""Services whose assets are named by one host and typed by another."""
 _PLACE = re.compile(r"/(?:locations|zones|regions)/([^/]+)(?:/|\Z)")
 _URL = re.compile(r"https?://(?:www\.)?(?P<host>[^/]+)/(?:(?P<service>[a-z]+)/)?[^/]*?/?(?P<path>projects/.+)")
 _WORDS = re.compile(r"\{(\w+)\}")
@@ -427,8 +433,8 @@ class GcpDriver:
             while True:
                 calls += 1
                 body = self._get(host, url, parameters)
-                found += [{**asset, "_failed": failed} for asset in wrap(kind, body, account)]
-                short = short or _short(kind, body)
+                found += [{**asset, "_failed": {**asset["_failed"], **failed}} for asset in wrap(kind, body, account)]
+                short = short or short_of(kind, body)
                 token = body.get("nextPageToken") if isinstance(body, dict) else None
                 if not token:
                     return found, short, calls
@@ -586,6 +592,8 @@ def wrap(kind: Kind, body: Any, account: str = "", parent: str = "", location: s
     items = found if isinstance(found, list) else [found] if isinstance(found, dict) else []
     naming = str(kind.list_.args.get("name", "@name")).removeprefix("@")
     context = {"account": account, "parent": parent or f"projects/{account}", "location": location}
+    call = f"{(kind.list_.path or '').partition('/')[0]} list"
+    short = {LISTED: Failure("skipped", "the service's own list leaves it out", call, tuple(kind.list_.omits))}
     wrapped: list[dict[str, Any]] = []
     for item in items:
         name = search(naming, {**item, "ctx": context}) if isinstance(item, dict) else None
@@ -601,6 +609,7 @@ def wrap(kind: Kind, body: Any, account: str = "", parent: str = "", location: s
                     "location": place.group(1) if place else location,
                     "parent": name.rsplit("/", 2)[0] if name.count("/") > 4 else "",
                 },
+                "_failed": short if kind.list_.omits else {},
             }
         )
     return wrapped
@@ -621,19 +630,33 @@ def normal(asset: Mapping[str, Any]) -> dict[str, Any]:
     """One form for an asset of the API and of an export (``asset_type``, ``iam_policy``, a name without ``//``)."""
     name = as_text(asset.get("name"))
     name = name if name.startswith("//") or not name else f"//{name}"
+    asset_type = as_text(asset.get("assetType")) or as_text(asset.get("asset_type"))
+    if asset_type.startswith("google.") and (host := name[2:].partition("/")[0]):
+        # the first exports: google.cloud.storage.Bucket
+        asset_type = f"{_TYPE_HOSTS.get(host, host)}/{asset_type.rpartition('.')[2]}"
     result: dict[str, Any] = {
         "name": name,
-        "assetType": as_text(asset.get("assetType")) or as_text(asset.get("asset_type")),
-        "ancestors": as_list(asset.get("ancestors")),
+        "assetType": asset_type,
+        "ancestors": as_list(asset.get("ancestors")) or _path(asset.get("ancestryPath") or asset.get("ancestry_path")),
     }
     if resource := as_map(asset.get("resource")):
         place = _PLACE.search(name)  # older exports have no location beside the data
         result["resource"] = {**resource, "location": resource.get("location") or (place.group(1) if place else "")}
+        data = resource.get("data")
+        if isinstance(data, Mapping) and "storageLocation" in data:  # and name lists of Compute Engine in the singular
+            result["resource"]["data"] = {"storageLocations": data["storageLocation"], **data}
     for into, names in (("iam", ("iamPolicy", "iam_policy")), ("orgPolicy", ("orgPolicy", "org_policy"))):
         value = next((asset[item] for item in names if asset.get(item)), None)
         if value is not None:
             result[into] = value
     return result
+
+
+def _path(text: Any) -> list[str]:
+    """Ancestors, nearest first, of a path from above (``organizations/1/folders/2/projects/p``, older: singular)."""
+    parts = as_text(text).split("/")
+    pairs = zip(parts[::2], parts[1::2], strict=False)
+    return [f"{kind.removesuffix('s')}s/{name}" for kind, name in pairs if name][::-1]
 
 
 def _merge(found: _Inventory, policies: _Inventory, into: str) -> None:
@@ -706,7 +729,7 @@ def _foreign(asset: Mapping[str, Any], key: UnitKey) -> str:
     return first if first.startswith("projects/") else ""
 
 
-def _short(kind: Kind, body: Any) -> Trouble | None:
+def short_of(kind: Kind, body: Any) -> Trouble | None:
     """Places a list over all locations could not reach (services say so under four names), or an unreadable list."""
     if not isinstance(body, dict):
         return Trouble("failed", "malformed", f"no usable answer: {str(body)[:80]!r} is not an object")

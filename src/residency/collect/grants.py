@@ -38,6 +38,12 @@ _ROLE_WORDS = (
     ("write", ("creator", "writer", "publisher", "inserter")),
     ("read", ("viewer", "reader", "subscriber", "accessor", "decrypter", "browser")),
 )
+_ENTITY = re.compile(
+    r"project-(?P<team>owner|editor|viewer)s-(?P<project>[^:]+)|(?P<form>user|group|domain)-(?P<rest>[^:]+)"
+)
+"""A member as an access control list of Cloud Storage writes it."""
+_OWN_TEAMS = frozenset({"projectOwners", "projectWriters", "projectReaders"})
+"""Groups of a dataset's own project, as BigQuery writes them."""
 _GOOGLE_AGENTS = (
     re.compile(r"(.+\.)?gcp-sa-[a-z0-9-]+\.iam\.gserviceaccount\.com\Z"),
     re.compile(r"cloudservices\.gserviceaccount\.com\Z"),
@@ -392,6 +398,11 @@ def _bindings(value: Any, source: str, view: _View) -> Iterator[Found | str]:
 
 def _member(member: str, view: _View) -> _Who:
     plain = member.removeprefix("deleted:")
+    if entity := _ENTITY.fullmatch(plain):
+        team = (entity["team"] or "").capitalize()
+        plain = member = f"project{team}:{entity['project']}" if team else f"{entity['form']}:{entity['rest']}"
+    elif plain in _OWN_TEAMS:
+        return _Who(plain, "group", view.own, "no")
     form, colon, rest = plain.partition(":")
     if plain.lower() in {"allusers", "allauthenticatedusers"}:
         return _Who(member, "public", "", "yes")
@@ -399,7 +410,7 @@ def _member(member: str, view: _View) -> _Who:
     domain = rest.rpartition("@")[2].lower()
     if form in {"projectOwner", "projectEditor", "projectViewer"} and colon:
         return _Who(member, "group", rest, view.named(rest))
-    if form == "serviceAccount" and colon:
+    if form == "serviceAccount" or (form == "user" and domain.endswith("gserviceaccount.com")):
         return _service_account(member, rest, domain, view)
     if form in {"user", "group"} and "@" in rest:
         kind: PrincipalKind = "user" if form == "user" else "group"

@@ -12,6 +12,7 @@ from jmespath.exceptions import JMESPathError
 
 from residency.collect.functions import OPTIONS, arn_part
 from residency.collect.grants import Scope, grants_of
+from residency.collect.imports.paths import chains
 from residency.collect.spec import Kind, PlacementRule, expression
 from residency.inventory.tables import Gap, Key, Label, Placement, Rows, Store
 from residency.model import Cause
@@ -120,6 +121,7 @@ def map_record(kind: Kind, record: Record, asked: Asked) -> Rows:
         message = f"an item of {asked.kind} has no readable identifier ({kind.id})"
         rows.add(Gap(**origin, field="listing", cause="malformed", message=message))
         return rows
+    store_id = _said_in_full(store_id, record.data) if "ctx.region" in kind.id else store_id
     own = arn_part(store_id, "region")
     if own and not kind.region and asked.region != own and kind.scope == "regional":
         # the answer itself says where it is from; the region that was asked comes second
@@ -242,7 +244,20 @@ def _custody(kind: Kind, data: Mapping[str, Any], record: Record, origin: dict[s
                 manager_country=_text(search(rule.manager_country, view)) if rule.manager_country else "",
                 evidence=rule.when or rule.id or "default of the kind",
             )
+        if odd := _odd(rule.id or "", data):  # a key may well be named there, in a form that is not known
+            return Key(**origin, store_id=store_id, custody="unknown", evidence=f"malformed: {odd} is no object")
     return Key(**origin, store_id=store_id, custody="unknown", evidence="no rule holds")
+
+
+def _odd(text: str, data: Mapping[str, Any]) -> str:
+    """The first name on the way to what an expression reads that holds a text where an object should be."""
+    for chain in sorted(chains(text)) if text else ():
+        value: Any = data
+        for depth, name in enumerate(chain[:-1], 1):
+            value = value.get(name) if isinstance(value, Mapping) else None
+            if isinstance(value, str) and value:
+                return ".".join(chain[:depth])
+    return ""
 
 
 def _labels(kind: Kind, data: Mapping[str, Any], origin: dict[str, Any], store_id: str) -> Iterator[Label]:
@@ -257,6 +272,21 @@ def _labels(kind: Kind, data: Mapping[str, Any], origin: dict[str, Any], store_i
         for key, value in pairs:
             if key is not None:
                 yield Label(**origin, store_id=store_id, key=str(key), value="" if value is None else str(value))
+
+
+def _said_in_full(made: str, data: Mapping[str, Any], depth: int = 3) -> str:
+    """The ARN an answer gives the same resource, where one made of its name and of the region asked differs from it.
+
+    Lists hold what belongs to other resources.
+    """
+    wanted = arn_part(made, "service"), arn_part(made, "resource")
+    for value in data.values() if all(wanted) else ():
+        if isinstance(value, dict) and depth > 1:
+            if (found := _said_in_full(made, value, depth - 1)) != made:
+                return found
+        elif (arn_part(value, "service"), arn_part(value, "resource")) == wanted and arn_part(value, "region"):
+            return str(value)
+    return made
 
 
 def _text(value: Any) -> str:

@@ -1,9 +1,10 @@
 """Recorded or exported answers of Google Cloud, read through the same rules as live ones.
 
 Shapes: assets of the Cloud Asset Inventory (an export, a list, a search, a history, an analysis of policies), one
-answer with its headers (``{"headers", "body"}``), a log of requests (``[{"request", "status", "body"}]``), and a list
-of resources as a command prints them. A service's own list is brought to the inventory's form by the kind's
-``list.path``, ``items`` and ``args.name``. What no kind reads is counted and named, never dropped in silence.
+answer with its headers (``{"headers", "body"}``), a log of requests (``[{"request", "status", "body"}]``, or as text
+with ``---`` between them), and a list of resources as a command prints them. A service's own list is brought to the
+inventory's form by the kind's ``list.path``, ``items`` and ``args.name``. What no kind reads is counted and named,
+never dropped in silence.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from residency.collect.gcp import PROVIDER, REGION, normal, read_assets, trouble_of, wrap
+from residency.collect.gcp import PROVIDER, REGION, normal, read_assets, short_of, trouble_of, wrap
 from residency.collect.grants import Scope
 from residency.collect.mapping import Asked, Failure, Record, map_record, search
 from residency.collect.places import Trouble, as_list, as_map, as_text, origin_of, pair_in, place_gap, unread_gaps
-from residency.collect.spec import Call, Kind
+from residency.collect.spec import LISTED, Call, Kind
 from residency.errors import InputError
 from residency.inventory.tables import Label, Rows
 from residency.providers import Providers
@@ -41,6 +42,17 @@ _PLACE = re.compile(r"/(?:locations|regions|zones)/([^/]+)")
 _POLICY = re.compile(r"[/-](?:getIamPolicy|iam)\Z")
 _FLAT_PROJECT = re.compile(r"(?:.*-)?projects-(.+)")
 _ASKS = re.compile(r":(?:get|list|search|analyze|batchGet|query|aggregated)")
+_ACL = re.compile(r"(?:\A|[/-])b[/-](.+)[/-](acl|defaultObjectAcl)(?:[/-][^/]*)?\Z")
+"""Access control lists of a bucket, or one entry of them."""
+_LOGGED = re.compile(r"(?:GET|POST|PUT|PATCH|DELETE|HEAD|GRPC) \S")
+_STATUS_LINE = re.compile(r"^(?:[1-5][0-9]{2} .*|OK|error: .*)$", re.MULTILINE)
+_RPC_METHOD = re.compile(r"/google\.([a-z0-9_.]+?)\.(v[0-9][a-z0-9]*)\.[A-Za-z]+/(List|Get)([A-Za-z]*)\Z")
+_RPC_HOST = ".rpc"
+_RPC_ERROR = re.compile(r"\bcode = ([A-Za-z]+)")
+_RPC_STATUS = {"NotFound": 404, "PermissionDenied": 403, "Unauthenticated": 401, "ResourceExhausted": 429}
+_LINK = re.compile(r"https://[a-z0-9.-]+\.googleapis\.com(?::[0-9]+)?/")
+_COMMON = "www.googleapis.com"
+_OLD_PATH = re.compile(rf"/([a-z]+)(/{_VERSION}/projects/.*)")
 _GONE = 404
 _LONGEST = 255
 _HIT = "a search hit says neither where copies are nor who holds the key"
@@ -48,11 +60,14 @@ _HIT = "a search hit says neither where copies are nor who holds the key"
 
 @dataclass(slots=True)
 class GcpAnswers:
-    """Assets by kind, refusals by kind, bodies by address, and what no kind reads (how many, and what it was)."""
+    """Assets by kind, refusals by kind, bodies by address, access control lists by bucket (their entries by entity),
+    pages by kind and address (whether a further one was named), and what no kind reads (how many, and what it was)."""
 
     assets: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     troubles: dict[str, Trouble] = field(default_factory=dict)
     bodies: dict[str, Any] = field(default_factory=dict)
+    lists: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    pages: dict[tuple[str, str], list[bool]] = field(default_factory=dict)
     unread_of: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -76,6 +91,10 @@ class GcpAnswers:
             if trouble.hides:
                 call = (kinds[name].list_.path or name).split("?")[0]
                 rows.add(place_gap(PROVIDER, account, name, call, seen_at, trouble))
+        for (name, address), further in sorted(self.pages.items()):
+            if all(further):
+                trouble = Trouble("skipped", "page", f"the recording ends before the last page of {address}")
+                rows.add(place_gap(PROVIDER, account, name, address, seen_at, trouble))
         rows.add(*unread_gaps(PROVIDER, account, self.unread_of, seen_at))
         return read_assets(rows, catalogue)
 
@@ -84,9 +103,12 @@ class GcpAnswers:
         for name, assets in sorted(self.assets.items()):
             for asset in assets.values():
                 failed = dict(asset.get("_failed", {}))
-                record = Record(
-                    {key: value for key, value in asset.items() if key != "_failed"}, "recorded answer", failed
-                )
+                data = {key: value for key, value in asset.items() if key != "_failed"}
+                if lists := self.lists.get(asset["name"]):
+                    resource = as_map(data.get("resource"))
+                    said = {into: list(entries.values()) for into, entries in lists.items()}
+                    data["resource"] = {**resource, "data": {**as_map(resource.get("data")), **said}}
+                record = Record(data, "recorded answer", failed)
                 for detail in (kinds or {})[name].detail if kinds else ():
                     self._detail(detail, record)
                 yield name, record
@@ -114,7 +136,7 @@ def read_gcp_answers(paths: list[Path], kinds: Mapping[str, Kind], *, account: s
     Raises
     ------
     InputError
-        When a file is neither JSON nor one object of JSON a line.
+        When a file is neither JSON nor one object of JSON a line nor a log of requests.
     """
     found = GcpAnswers()
     for path in paths:
@@ -130,12 +152,58 @@ def _contents(path: Path) -> list[Any]:
         try:
             return [json.loads(text)]
         except ValueError:
+            if _LOGGED.match(text):
+                return [[_logged(part) for part in re.split(r"^---$", text, flags=re.MULTILINE) if part.strip()]]
             lines = [line for line in text.splitlines() if line.strip()]
             if len(lines) < 2:
                 raise
             return [[json.loads(line) for line in lines]]
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a recorded answer: {error}") from error
+
+
+def _logged(part: str) -> dict[str, Any]:
+    """One request of a log in text: the request, its headers and body, the status line, headers and body."""
+    request, _, rest = part.strip().partition("\n")
+    found = _STATUS_LINE.search(rest)
+    if found is None:
+        return {"request": request, "status": 0, "body": None}
+    asked, answered = f"\n{rest[: found.start()]}", rest[found.end() :]
+    return {
+        "request": request,
+        "request_body": _json_after_headers(asked),
+        "status": found.group(),
+        "body": _json_after_headers(answered),
+    }
+
+
+def _json_after_headers(text: str) -> Any:
+    body = text.partition("\n\n")[2].strip()
+    try:
+        return json.loads(body) if body else None
+    except (ValueError, RecursionError):
+        return body
+
+
+def _rpc(item: Mapping[str, Any]) -> tuple[str, int, Any] | None:
+    """A call by gRPC as the address it would have by HTTP; None: no reading."""
+    method = _RPC_METHOD.search(str(item.get("request")).partition(" ")[2].strip())
+    if method is None:
+        return None
+    package, version, verb, noun = method.groups()
+    asked, body = as_map(item.get("request_body")), item.get("body")
+    if noun == "IamPolicy":
+        name = f"{as_text(asked.get('resource'))}:getIamPolicy"
+    elif verb == "List":
+        name = f"{as_text(asked.get('parent') or asked.get('project'))}/{noun[:1].lower()}{noun[1:]}"
+    else:
+        name = as_text(asked.get("name")) or as_text(as_map(body).get("name"))
+    error = str(item.get("status"))
+    code = _RPC_ERROR.search(error)
+    status = _RPC_STATUS.get(code.group(1), 500) if code else 500 if error.startswith("error") else 200
+    told = {"error": {"code": status, "message": error, "status": code.group(1) if code else ""}}
+    host = re.sub(r"[^a-z0-9]", "", package)
+    return f"//{host}{_RPC_HOST}/{version}/{name}", status, body if status < 400 else told
 
 
 def _answers(content: Any, path: Path) -> Iterator[tuple[str, int, Any]]:
@@ -153,7 +221,9 @@ def _answers(content: Any, path: Path) -> Iterator[tuple[str, int, Any]]:
     elif isinstance(content, list) and content and isinstance(content[0], dict) and "request" in content[0]:
         for item in map(as_map, content):
             method, _, url = str(item.get("request")).partition(" ")
-            if method == "GET" or (method == "POST" and _ASKS.search(url)):
+            if method == "GRPC" and (found := _rpc(item)):
+                yield found
+            elif method == "GET" or (method == "POST" and _ASKS.search(url)):
                 yield url.split()[0] if url else "", _status(item.get("status") or 0), item.get("body")
     else:
         yield "", 200, content
@@ -180,16 +250,26 @@ class _Reader:
             return
         parts = urlsplit(url)
         host = parts.hostname or ""
-        address = _aggregated(unquote(parts.path).strip("/").replace(":", "/"), host)
+        path = unquote(parts.path)
+        if host == _COMMON and (old := _OLD_PATH.fullmatch(path)) and not self._known(path, host):
+            named = f"{old.group(1)}{_RPC_HOST}", old.group(2)  # the service before the version, as of old
+            host, path = named if self._known(named[1], named[0]) else (host, path)
+        address = _aggregated(path.strip("/").replace(":", "/"), host)
         if "/operations/" in address:
             return  # how a change went: no store
         if status < 400:
             self._remember(address, body)
+            if (acl := _ACL.search(address)) and self._acl(acl.group(1), acl.group(2), body):
+                return
             if _POLICY.search(address) and isinstance(body, dict) and self._grants(address, host, body):
                 return
         told = not _flattened(host) or len(address) <= _LONGEST  # a name that long is no file's, and costly to try
         if not (told and self._list(address, host, status, body)):
             self.found.unread_of[f"{host}/{address}".removeprefix(f"{_UNKNOWN}/")[:_LONGEST]] += 1
+
+    def _known(self, path: str, host: str) -> bool:
+        address = _aggregated(path.strip("/").replace(":", "/"), host)
+        return any(_many(kind, address, host) or _one(kind, address, host) for kind in self.kinds.values())
 
     def _assets(self, body: Any, url: str) -> bool:
         """Assets in any of the inventory's own forms."""
@@ -203,6 +283,7 @@ class _Reader:
         made = [_asset(item, _parent_of(url)) for item in items or () if isinstance(item, dict)]
         if not any(asset is None or asset["assetType"] for asset in made):
             return False
+        self._page("", urlsplit(url).path.strip("/") or "a list of assets", body)
         by_type = {kind.list_.asset_type: name for name, kind in self.kinds.items() if kind.list_.asset_type}
         for asset in made:
             if asset is not None:
@@ -211,10 +292,11 @@ class _Reader:
 
     def _resources(self, body: Any) -> None:
         """Resources as a command prints them: each says itself where it stands, or nothing can be said of it."""
-        for item in body if isinstance(body, list) else [body]:
-            link = item.get("selfLink") if isinstance(item, dict) else None
+        for item in map(_spelt, body if isinstance(body, list) else [body]):
+            links = [str(item.get(key)) for key in ("selfLink", "link")] if isinstance(item, dict) else []
+            link = next(filter(_LINK.match, links), None)
             name = item.get("name") if isinstance(item, dict) else None
-            if isinstance(link, str) and link.startswith("https://"):
+            if link is not None:
                 self.read(link, 200, item)
             elif isinstance(name, str) and name.count("/") > 1:
                 self.read(f"//{_UNKNOWN}/v1-{name.replace('/', '-')}", 200, item)
@@ -259,12 +341,31 @@ class _Reader:
         self._keep(name, {**asset, "iam": dict(body)}, name)
         return True
 
+    def _page(self, name: str, address: str, body: Any) -> None:
+        if isinstance(body, dict):
+            self.found.pages.setdefault((name, address), []).append(bool(body.get("nextPageToken")))
+
+    def _acl(self, bucket: str, into: str, body: Any) -> bool:
+        """Entries of a bucket's access control list, or one of them."""
+        entries = as_list(body.get("items")) if isinstance(body, dict) else []
+        entries = entries or ([body] if isinstance(body, dict) and "entity" in body else [])
+        if not (entries or (isinstance(body, dict) and str(body.get("kind", "")).endswith("AccessControls"))):
+            return False
+        name, store = "gcp.storage.bucket", f"//storage.googleapis.com/{bucket}"
+        if name not in self.kinds:
+            return False
+        known = self.found.lists.setdefault(store, {}).setdefault(into, {})
+        known.update({str(as_map(one).get("entity")): one for one in entries})
+        self._keep(name, {"name": store, "assetType": self.kinds[name].list_.asset_type, "ancestors": []}, name)
+        return True
+
     def _list(self, address: str, host: str, status: int, body: Any) -> bool:
         """A service's own list, or one resource of it."""
         account, parent, location = _where(address, host, self.account)
         if status >= 400:
             return self._refusal(address, host, status, body)
         best: list[tuple[int, str, list[dict[str, Any]]]] = []
+        short: dict[str, Trouble] = {}
         for name, kind in self.kinds.items():
             many, one = _many(kind, address, host), _one(kind, address, host)
             if not (many or one):
@@ -272,7 +373,7 @@ class _Reader:
             if not many and "aggregated" in (kind.list_.path or ""):
                 items = wrap(kind, _scoped(kind, [body]), account, parent, location)
             elif not many:
-                single = kind.model_copy(update={"list_": kind.list_.model_copy(update={"items": "@"})})
+                single = kind.model_copy(update={"list_": kind.list_.model_copy(update={"items": "@", "omits": []})})
                 items = wrap(single, body, account, parent, location)
                 last = re.split(r"[-/]", address)[-1]
                 items = [item for item in items if item["name"].endswith(last)]
@@ -280,6 +381,8 @@ class _Reader:
                     continue
             else:
                 items = wrap(kind, _scoped(kind, body), account, parent, location)
+                if trouble := short_of(kind, _scoped(kind, body)):
+                    short[name] = trouble
             best.append((sum(_fit(kind, item) for item in items[:1]), name, items))
         if _flattened(host) and len(best) > 1:
             top = max(fit for fit, _, _ in best)
@@ -287,6 +390,9 @@ class _Reader:
             if len(best) > 1:
                 return False  # several services answer like this
         for _, name, items in best:
+            if name in short:
+                self.found.troubles.setdefault(name, short[name])
+            self._page(name, address, body)
             for asset in items:
                 self._keep(name if asset["name"] else None, asset, f"an item of {name} without a name")
         return bool(best)
@@ -308,9 +414,35 @@ class _Reader:
         before: dict[str, Any] = known.get(asset["name"], {})
         if before.get("resource", {}).get("data") and "hit" in asset:
             asset = {"name": asset["name"], "assetType": asset["assetType"]}  # a hit says less than what is known
+        elif LISTED in asset.get("_failed", {}) and before.get("resource", {}).get("data"):
+            return  # so does an item of a list that leaves things out
         elif asset.get("resource", {}).get("data"):
             before = {key: value for key, value in before.items() if key not in {"hit", "_failed"}}
         known[asset["name"]] = {**before, **asset}
+
+
+def _spelt(item: Any) -> Any:
+    """A resource with the API's names: some tools write ``kms_key``, and the whole name as ``id``."""
+    if not isinstance(item, dict) or not any("_" in str(key) for key in item):
+        return item
+    made: dict[str, Any] = _camel(item)
+    whole = made.get("id")
+    if isinstance(whole, str) and whole.count("/") > 1 and whole.endswith(f"/{made.get('name')}"):
+        made["name"] = whole
+    return made
+
+
+def _camel(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_camel(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        re.sub(r"(?<=[a-z0-9])_([a-z0-9])", lambda found: found.group(1).upper(), key)
+        if isinstance(key, str)
+        else key: (one if key in {"labels", "tags", "annotations"} else _camel(one))
+        for key, one in value.items()
+    }
 
 
 def _asset(item: Mapping[str, Any], parent: str) -> dict[str, Any] | None:
@@ -337,7 +469,7 @@ def _asset(item: Mapping[str, Any], parent: str) -> dict[str, Any] | None:
     project = item.get("project")
     made = {
         **asset,
-        "ancestors": [str(project)] if project else [],
+        "ancestors": [str(project)] if project else asset["ancestors"],
         "resource": {
             "data": data or {},
             "location": item.get("location") or "",
@@ -493,6 +625,8 @@ def _patterns(path: str, known: bool) -> tuple[str, re.Pattern[str]]:
 
 def _served(service: str, host: str) -> bool:
     """Whether a host answers for a service: its own, one of its regional ones, the common one of old."""
+    if host.endswith(_RPC_HOST):
+        return service in host
     name = re.escape(service)
     pattern = rf"(?:[a-z0-9-]+-)?{name}(?:\.[a-z0-9-]+\.rep|\.mtls)?\.googleapis\.com|www\.googleapis\.com"
     return host == _UNKNOWN or re.fullmatch(pattern, host.removesuffix(f".{_UNKNOWN}")) is not None

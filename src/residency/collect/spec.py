@@ -25,9 +25,11 @@ from residency.errors import Fault, FaultsError
 from residency.model import Custody, PrincipalKind, Role
 from residency.yamlfile import StrictModel, load_sound
 
-__all__ = ["Call", "GrantRule", "KeyRule", "Kind", "LabelRule", "PlacementRule", "expression", "load_kinds"]
+__all__ = ["LISTED", "Call", "GrantRule", "KeyRule", "Kind", "LabelRule", "PlacementRule", "expression", "load_kinds"]
 
 Field_ = Literal["placement", "key", "grants", "labels", "log", "detail"]
+LISTED = "listed"
+"""The failure of what a service's own list leaves out."""
 _KIND = re.compile(r"[a-z]+(\.[a-z0-9_]+){2,3}\Z")
 
 
@@ -39,6 +41,8 @@ class Call(StrictModel):
     ``region``: an expression for where to ask instead of the unit's region; that of a listing sees ``ctx`` alone.
     ``within`` (of a listing): the listings it is nested in, outermost first. Each is asked once for every element of
     the one before; the element stands under its ``into`` for the arguments of the next, and in the record.
+    ``omits`` (of a service's own list): what its items leave out. A rule that would read absence from them names the
+    failure ``listed`` in its ``needs``.
     ``also``: other calls whose recorded answers say the same, as ``service.Operation``, each with the expression that
     makes answers of this call of one of theirs. They are read, never made.
     """
@@ -59,6 +63,7 @@ class Call(StrictModel):
     region: str | None = None
     within: list[Call] = Field(default_factory=list)
     also: dict[str, str] = Field(default_factory=dict)
+    omits: list[Field_] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _outer_listings(self) -> Call:
@@ -252,7 +257,7 @@ def load_kinds(folders: DataFolders, providers: Iterable[str] | None = None) -> 
                 faults.append(Fault(label, loaded.line(here), f"{name} is defined in {first} already", "kind"))
             if not _KIND.match(name) or name.split(".")[0] != provider:
                 faults.append(Fault(label, loaded.line(here), f"{name!r} must be {provider}.service.thing", "kind"))
-            given = {call.into for call in kind.detail if call.into}
+            given = {call.into for call in kind.detail if call.into} | ({LISTED} if kind.list_.omits else set())
             for section in ("placements", "key", "grants", "labels"):
                 for number, rule in enumerate(getattr(kind, section)):
                     for need in rule.needs:

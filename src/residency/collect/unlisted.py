@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from residency.collect.refusals import Refusal
 from residency.collect.spec import Call, Kind
 
-__all__ = ["Listed", "unlisted"]
+__all__ = ["Listed", "texts", "unlisted"]
 
 _NAMELESS = "not-recorded"
 
@@ -99,27 +99,40 @@ def _chain(kind: Kind) -> Iterator[Call]:
 
 
 def _items(call: Call, asked: Iterable[Call], answers: Iterable[_Recorded], kind: Kind) -> list[Any]:
-    """Items of ``call``, one for each recorded answer to one of ``asked`` that is about another."""
+    """Items of ``call``, one for each recorded answer to one of ``asked`` that is about another.
+
+    Answers that do not say what they are about are about the items that nothing else of the kind was recorded of; those
+    left over are about items that nobody names."""
     found: list[dict[str, Any]] = []
-    nameless: dict[str, int] = {}
+    nameless: list[tuple[dict[str, str], list[tuple[dict[str, str], _Recorded]], int]] = []
     for description in asked:
         wanted = _wanted(description, call)
         key = (_service(description, kind), description.operation)
-        for answer in answers:
-            if not wanted or (answer.service, answer.operation) != key:
-                continue
-            known = {field: _value(argument, field, answer) for argument, field in wanted.items()}
-            if not all(known.values()):
-                nameless[key[1]] = nameless.get(key[1], 0) + 1
-                known = {field: value or f"{_NAMELESS}-{nameless[key[1]]}" for field, value in known.items()}
-            if "item" not in known:  # what a description says of its item, its listing would mostly say too
-                known = {**{key: text for page in answer.pages for key, text in _texts(page)}, **known}
-            same = next((item for item in found if all(item.get(f) == known[f] for f in wanted.values())), None)
-            if same is None:
-                found.append(known)
-            else:
-                same.update(known)
+        mine = [answer for answer in answers if wanted and (answer.service, answer.operation) == key]
+        told = [
+            ({field: _value(argument, field, answer) for argument, field in wanted.items()}, answer) for answer in mine
+        ]
+        for known, answer in (item for item in told if all(item[0].values())):
+            _merge(found, known, answer, wanted.values())
+        unsaid = [item for item in told if not all(item[0].values())]
+        nameless.append((wanted, unsaid, len(mine) - len(unsaid)))
+    named = len(found)
+    for wanted, unsaid, said in nameless:
+        for number, (known, answer) in enumerate(unsaid[max(0, named - said) :], 1):
+            name = f"{_NAMELESS}-{number}"
+            _merge(found, {field: value or name for field, value in known.items()}, answer, wanted.values())
     return [item["item"] if set(item) == {"item"} else item for item in found]
+
+
+def _merge(found: list[dict[str, Any]], known: dict[str, Any], answer: _Recorded, wanted: Iterable[str]) -> None:
+    """Add an item, or what an answer says of one that was found."""
+    if "item" not in known:  # what a description says of its item, its listing would mostly say too
+        known = {**{key: text for page in answer.pages for key, text in texts(page)}, **known}
+    same = next((item for item in found if all(item.get(field) == known[field] for field in wanted)), None)
+    if same is None:
+        found.append(known)
+    else:
+        same.update(known)
 
 
 def _wanted(description: Call, call: Call) -> dict[str, str]:
@@ -141,15 +154,15 @@ def _wanted(description: Call, call: Call) -> dict[str, str]:
 def _value(argument: str, field: str, answer: _Recorded) -> str:
     """What the answer, or the name of its file, says under the name of the argument or the field."""
     names = {argument.lower(), field.lower()} - {"item"}
-    texts = [item for page in answer.pages for item in _texts(page)]
+    found = [item for page in answer.pages for item in texts(page)]
     if field.lower().endswith("arn"):
-        full = next((text for key, text in texts if key.lower() in {*names, "arn"} and text.startswith("arn:")), "")
+        full = next((text for key, text in found if key.lower() in {*names, "arn"} and text.startswith("arn:")), "")
         if full:
             return full
-    return next((text for key, text in texts if key.lower() in names), answer.about)
+    return next((text for key, text in found if key.lower() in names), answer.about)
 
 
-def _texts(page: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def texts(page: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Texts of an answer and of the objects in it, with their names. What lies deeper is about something else: the
     bucket in the destination of an inventory is not the bucket that was asked about."""
     inner = [value if isinstance(value, list) else [value] for value in page.values()]

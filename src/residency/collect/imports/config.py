@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from residency.collect.functions import arn_part
 from residency.collect.imports.functions import parsed
 from residency.collect.imports.items import Item, Problem
 from residency.collect.imports.paths import put
@@ -19,6 +20,20 @@ __all__ = ["config_items", "selected_items"]
 _LISTS = ("configurationItems", "baseConfigurationItems")
 _GONE = frozenset({"ResourceDeleted", "ResourceDeletedNotRecorded"})
 _WHOLE = frozenset({"configurationItemStatus", "configurationStateId", "configurationItemMD5Hash"})
+_ARNS = {  # service and beginning of the resource: the type of what has such an ARN, where a query left the type out
+    ("cloudtrail", "trail/"): "AWS::CloudTrail::Trail",
+    ("dynamodb", "table/"): "AWS::DynamoDB::Table",
+    ("ecr", "repository/"): "AWS::ECR::Repository",
+    ("elasticfilesystem", "file-system/"): "AWS::EFS::FileSystem",
+    ("kinesis", "stream/"): "AWS::Kinesis::Stream",
+    ("kms", "key/"): "AWS::KMS::Key",
+    ("lambda", "function:"): "AWS::Lambda::Function",
+    ("rds", "cluster-snapshot:"): "AWS::RDS::DBClusterSnapshot",
+    ("rds", "cluster:"): "AWS::RDS::DBCluster",
+    ("rds", "db:"): "AWS::RDS::DBInstance",
+    ("rds", "snapshot:"): "AWS::RDS::DBSnapshot",
+    ("secretsmanager", "secret:"): "AWS::SecretsManager::Secret",
+}
 _RECORDED = re.compile(r'\{\s*"status_code"\s*:')
 _QUERY = re.compile(r'\{\s*"(Results|QueryInfo|NextToken)"\s*:')
 
@@ -82,6 +97,8 @@ def _item(value: dict[str, Any], line: int, *, selected: bool) -> Item:
         row["configuration"] = main
     if isinstance(more, dict):
         row["supplementaryConfiguration"] = {name: parsed(content) for name, content in more.items()}
+    if not row.get("resourceType"):
+        _told_by_arn(row)
     kind = str(row.get("resourceType") or "")
     place = (row["accountId"], str(row.get("awsRegion") or ""))
     status = str(row.get("configurationItemStatus") or "")
@@ -98,3 +115,21 @@ def _item(value: dict[str, Any], line: int, *, selected: bool) -> Item:
         ),
         gone=status in _GONE,
     )
+
+
+def _told_by_arn(row: dict[str, Any]) -> None:
+    """Type, account and region of an item whose query selected none of them, from the ARN that is its own."""
+    inside = row.get("configuration") or {}
+    texts = [row["arn"], inside.get("arn"), *(text for name, text in inside.items() if name.lower().endswith("arn"))]
+    found = {arn: kind for arn in texts if isinstance(arn, str) and (kind := _type_of(arn))}
+    named = [str(row[name]) for name in ("resourceId", "resourceName") if row.get(name)]
+    own = [arn for arn in found if arn in named or re.split("[:/]", arn)[-1] in named] or list(found)
+    if len(own) == 1:
+        row["resourceType"], row["arn"] = found[own[0]], own[0]
+        row["accountId"] = row["accountId"] or arn_part(own[0], "account") or ""
+        row["awsRegion"] = row.get("awsRegion") or arn_part(own[0], "region") or ""
+
+
+def _type_of(arn: str) -> str | None:
+    service, resource = arn_part(arn, "service"), arn_part(arn, "resource") or ""
+    return next((kind for (name, start), kind in _ARNS.items() if name == service and resource.startswith(start)), None)

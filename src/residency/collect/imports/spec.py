@@ -22,7 +22,7 @@ from residency.data import DataFolders
 from residency.errors import Fault, FaultsError
 from residency.yamlfile import Loaded, Path_, StrictModel, load_sound
 
-__all__ = ["ForeignField", "ForeignType", "Source", "SOURCES", "load_foreign", "reads_of"]
+__all__ = ["ForeignField", "ForeignPart", "ForeignType", "Source", "SOURCES", "load_foreign", "reads_of"]
 
 Source = Literal["config", "terraform", "steampipe", "cloudquery"]
 SOURCES: tuple[Source, ...] = get_args(Source)
@@ -59,6 +59,20 @@ class _Type(StrictModel):
     note: str | None = None
 
 
+class _Part(StrictModel):
+    """A type whose rows say more of a row of another type.
+
+    ``of``: that type. ``at``: columns of it that name the same resource, any of them, by an expression over the row of
+    the part. ``gives``: columns of it that the part sets. ``alone``: further columns of a row of its own, for when the
+    source has no row of that type for the resource.
+    """
+
+    of: str
+    at: dict[str, str] = Field(min_length=1)
+    gives: dict[str, str] = Field(min_length=1)
+    alone: dict[str, str] = Field(default_factory=dict)
+
+
 class _Defaults(StrictModel):
     """What all types of a file have in common; ``below`` is where ``same`` looks.
 
@@ -81,6 +95,7 @@ class _File(StrictModel):
     read: str = Field(min_length=1)
     defaults: _Defaults
     types: dict[str, _Type]
+    parts: dict[str, _Part] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +110,17 @@ class ForeignField:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignPart:
+    """A type whose rows say more of a row of another type, as expressions by column."""
+
+    at: Mapping[str, str]
+    gives: Mapping[str, str]
+    alone: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignType:
-    """One foreign type, ready to use."""
+    """One foreign type, ready to use. ``parts``: the types whose rows say more of a row of this one."""
 
     source: Source
     name: str
@@ -110,6 +134,7 @@ class ForeignType:
     seen: str | None
     doubts_nulls: bool = False
     answered: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, ForeignPart] = field(default_factory=dict)
 
 
 def load_foreign(
@@ -138,6 +163,8 @@ def load_foreign(
                     faults.append(Fault(label, loaded.line(("provider",)), message, "source"))
                     continue
                 faults.extend(_faults_of_defaults(parsed.defaults, loaded))
+                for name, part in getattr(parsed, "parts", {}).items():
+                    faults.extend(_faults_of_part(name, part, parsed, loaded))
                 for name, item in getattr(parsed, "types", {}).items():
                     where = ("types", name)
                     first = defined.setdefault((path.parent.parent, source, name), label)
@@ -189,6 +216,20 @@ def _faults_of_text(text: str, loaded: Loaded, where: Path_, name: str) -> Itera
     for chain in sorted(chains(text)):
         if secret := next((part for part in chain if _SECRET.search(part)), None):
             yield Fault(loaded.file, line, f"{name}: {secret} may hold a secret and is never read", "secret")
+
+
+def _faults_of_part(name: str, part: _Part, file: _File, loaded: Loaded) -> Iterator[Fault]:
+    where = ("parts", name)
+    for section, texts in (("at", part.at), ("gives", part.gives), ("alone", part.alone)):
+        for column, text in texts.items():
+            yield from _faults_of_text(text, loaded, (*where, section, column), name)
+    if name in file.types or part.of not in file.types:
+        message = f"{name}: must be no type itself, and say more of a type of this file, not of {part.of}"
+        yield Fault(loaded.file, loaded.line((*where, "of")), message, "type")
+        return
+    read = {chain[0] for item in _ready(part.of, file.types[part.of], file).fields for chain in item.reads}
+    for column in sorted(set(part.gives) - read):
+        yield Fault(loaded.file, loaded.line(where), f"{name}: {part.of} does not read {column}", "path")
 
 
 def _faults(item: _Type, file: _File, kinds: Mapping[str, Kind], loaded: Loaded, where: Path_) -> Iterator[Fault]:
@@ -246,6 +287,9 @@ def _ready(name: str, item: _Type, file: _File) -> ForeignType:
         seen=file.defaults.seen,
         doubts_nulls=file.defaults.nulls == "doubted",
         answered=item.answered,
+        parts={
+            key: ForeignPart(part.at, part.gives, part.alone) for key, part in file.parts.items() if part.of == name
+        },
     )
 
 

@@ -14,6 +14,7 @@ from residency.collect.grants import Scope
 from residency.collect.imports.functions import look
 from residency.collect.imports.gather import Gathered
 from residency.collect.imports.items import Item, Problem, moment
+from residency.collect.imports.parts import Parts
 from residency.collect.imports.paths import chains, present
 from residency.collect.imports.shape import Shape, shape_of, tag_map
 from residency.collect.imports.spec import ForeignType, Source
@@ -61,24 +62,35 @@ class Tables:
     _vaults: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     _parts: dict[str, str] = field(default_factory=dict)
     _places: dict[str, str] = field(default_factory=dict)
+    _held: Parts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._held = Parts(self.source, self.types)
 
     def take(self, path: Path, items: Iterable[Item | Problem]) -> None:
         """Read one file's items."""
         for item in self.gathered.read(path, items):
-            known = self._latest.get(item.key) if item.key else None
-            if known is not None and item.version < known[0]:
-                continue
-            rows = Rows()
-            with boundary() as caught:
-                rows = rows if item.gone else self._rows(item)
-            self.gathered.stumbled(path, item.line, caught)
-            if item.key:
-                self._latest[item.key] = item.version, rows
-            else:
-                self.gathered.rows.extend(rows)
+            if not self._held.hold(path, item):
+                self._read(path, item)
+
+    def _read(self, path: Path, item: Item) -> None:
+        known = self._latest.get(item.key) if item.key else None
+        if known is not None and item.version < known[0]:
+            return
+        rows = Rows()
+        with boundary() as caught:
+            rows = rows if item.gone else self._rows(item)
+        self.gathered.stumbled(path, item.line, caught)
+        if item.key:
+            self._latest[item.key] = item.version, rows
+        else:
+            self.gathered.rows.extend(rows)
 
     def finish(self) -> None:
-        """Hand over what had to wait for the last row: the latest of several states, and keys named by vault."""
+        """Hand over what had to wait for the last row: rows that others say more of, the latest of several states, and
+        keys named by vault."""
+        for path, item in self._held.joined():
+            self._read(path, item)
         for _, rows in self._latest.values():
             self.gathered.rows.extend(rows)
         self._latest.clear()

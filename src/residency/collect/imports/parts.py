@@ -1,0 +1,86 @@
+"""Rows that say more of a row of another type: a bucket's policy may be a resource of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from residency.collect.imports.functions import look
+from residency.collect.imports.items import Item
+from residency.collect.imports.spec import ForeignPart, ForeignType, Source
+
+__all__ = ["Parts"]
+
+Placed = tuple[Path, Item]
+
+
+@dataclass(slots=True)
+class Parts:
+    """Holds rows back until all files were read, and then joins them.
+
+    Parameters
+    ----------
+    source
+        The format read.
+    types
+        What is known of foreign types.
+    """
+
+    source: Source
+    types: Mapping[tuple[Source, str], ForeignType]
+    _wholes: dict[str, list[Placed]] = field(default_factory=dict)
+    _parts: list[tuple[str, ForeignPart, Placed]] = field(default_factory=list)
+
+    def hold(self, path: Path, item: Item) -> bool:
+        """Whether the row waits: it is a part, or parts may say more of it."""
+        own = self.types.get((self.source, item.type))
+        if own is not None and own.parts:
+            self._wholes.setdefault(item.type, []).append((path, item))
+            return True
+        for (source, name), foreign in self.types.items():
+            if source == self.source and (part := foreign.parts.get(item.type)) is not None:
+                self._parts.append((name, part, (path, item)))
+                return True
+        return False
+
+    def joined(self) -> Iterator[Placed]:
+        """The rows with what their parts say; a part whose other row is not there makes one of its own, and one that
+        may be of several resources stays what it is."""
+        alone: dict[tuple[str, str], Placed] = {}
+        for name, part, (path, item) in self._parts:
+            at = _columns(part.at, item)
+            rows = self._wholes.get(name, [])
+            found = [number for number, (_, row) in enumerate(rows) if any(row.row.get(key) == at[key] for key in at)]
+            if not at or len({_same(rows[number][1]) for number in found}) > 1:
+                yield path, item
+                continue
+            given = {column: look(text, item.row) for column, text in part.gives.items()}
+            for number in found:
+                rows[number] = _with(rows[number], given)
+            if not found:
+                key = (name, repr(sorted(at.items())))
+                first = path, replace(item, type=name, row={**at, **_columns(part.alone, item)}, whole=False)
+                alone[key] = _with(alone.get(key, first), given)
+        for rows in self._wholes.values():
+            yield from rows
+        yield from alone.values()
+        self._wholes.clear()
+        self._parts.clear()
+
+
+def _columns(texts: Mapping[str, str], item: Item) -> dict[str, Any]:
+    found = {column: look(text, item.row) for column, text in texts.items()}
+    return {column: value for column, value in found.items() if value}
+
+
+def _with(placed: Placed, given: Mapping[str, Any]) -> Placed:
+    path, item = placed
+    told = {column: value for column, value in given.items() if value is not None}
+    return path, replace(item, row={**item.row, **told})
+
+
+def _same(item: Item) -> str:
+    """What tells one resource from another; an older instance of the same one is not another."""
+    return str(item.row.get("arn") or item.row.get("id") or "")
