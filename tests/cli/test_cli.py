@@ -337,6 +337,30 @@ def test_permissions_are_printed_as_json(run: Run, provider: str) -> None:
     assert json.loads(out)
 
 
+def test_a_policy_that_is_too_long_for_iam_comes_in_parts(run: Run, tmp_path: Path) -> None:
+    _, out, told = run("providers", "permissions", "aws")
+    assert "--split FOLDER writes several that fit" in told
+    code, _, _ = run("providers", "permissions", "aws", "--split", str(tmp_path / "policies"))
+    assert code == 0
+    texts = [file.read_text(encoding="utf-8") for file in sorted((tmp_path / "policies").iterdir())]
+    assert all(len("".join(text.split())) <= 6144 for text in texts)
+    actions = [action for text in texts for action in json.loads(text)["Statement"][0]["Action"]]
+    assert actions == json.loads(out)["Statement"][0]["Action"]
+    assert 1 < len(texts) <= 10  # the most a role may have
+
+
+def test_where_a_role_of_azure_may_be_assigned(run: Run, tmp_path: Path) -> None:
+    _, out, told = run("providers", "permissions", "azure")
+    assert json.loads(out)["AssignableScopes"] == ["/providers/Microsoft.Management/managementGroups/<tenant id>"]
+    assert "--scope" in told
+    _, out, told = run("providers", "permissions", "azure", "--scope", "/subscriptions/1")
+    assert (json.loads(out)["AssignableScopes"], told) == (["/subscriptions/1"], "")
+    for wrong in (("gcp", "--split", str(tmp_path)), ("aws", "--scope", "/")):
+        code, _, told = run("providers", "permissions", *wrong)
+        assert code == 2
+        assert f"leave them out for {wrong[0]}" in told
+
+
 def test_kinds_are_printed_with_calls_and_permissions(run: Run) -> None:
     code, out, _ = run("providers", "kinds", "--format", "json")
     rows = json.loads(out)

@@ -8,7 +8,7 @@ import pytest
 from cloud import kinds, some
 
 from residency.collect import azure, gcp
-from residency.collect.permissions import permissions
+from residency.collect.permissions import parts, permissions, size
 from residency.collect.spec import Kind
 from residency.errors import ConfigError
 
@@ -50,6 +50,17 @@ def test_other_providers(provider: str, field: str) -> None:
     chosen = {f"{provider}.s.thing": Kind.model_validate(kind), **some("aws.sqs.queue")}
     found = permissions(provider, chosen, ["c.find"])[field]
     assert found == sorted({"a.read", "b.read", "c.find", *DISCOVERY[provider]})
+
+
+def test_parts_are_as_few_as_fit_and_together_the_whole() -> None:
+    policy = permissions("aws", kinds())
+    whole = policy["Statement"][0]["Action"]
+    for limit in (size(policy), size(policy) - 1, 3000, 1):
+        made = parts(policy, limit)
+        assert [action for item in made for action in item["Statement"][0]["Action"]] == whole
+        assert all(size(item) <= limit or len(item["Statement"][0]["Action"]) == 1 for item in made)
+    assert len(parts(policy, size(policy))) == 1
+    assert len(parts(policy, size(policy) - 1)) == 2
 
 
 def test_unknown_provider() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -116,18 +117,45 @@ def kinds(data: DataFolder = None, form: FormatOption = Format.table) -> None:
 def permissions(
     provider: Annotated[str, typer.Argument(help="aws, gcp or azure.")],
     data: DataFolder = None,
+    split: Annotated[
+        Path | None, typer.Option(help="Folder to write AWS policies to, each small enough for IAM.")
+    ] = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(help="Where the role of Azure may be assigned: /subscriptions/… or a management group."),
+    ] = None,
 ) -> None:
     """The least-privilege policy or role that a sweep needs, as JSON: exactly what the kinds ask for.
 
-    Example: residency providers permissions aws > residency-policy.json
+    IAM takes no managed policy of more than 6,144 characters: with --split, several are written that together allow
+    the same; attach all of them to the role. The role of Azure names the root management group, whose id is that of
+    the tenant.
+
+    Example: residency providers permissions aws --split policies
     """
+    from residency.collect.permissions import MANAGED_POLICY, ROOT_GROUP, parts, size
     from residency.collect.permissions import permissions as derive
     from residency.collect.spec import load_kinds
     from residency.data import data_folders
 
     if provider not in {"aws", "gcp", "azure"}:
         raise InputError(f"providers permissions: no sweep of {provider!r}; choose aws, gcp or azure")
-    line(to_json(derive(provider, load_kinds(data_folders(data)))).rstrip())
+    if (split and provider != "aws") or (scope and provider != "azure"):
+        raise InputError(f"providers permissions: --split is for aws, --scope for azure; leave them out for {provider}")
+    document = derive(provider, load_kinds(data_folders(data)), scope=scope or ROOT_GROUP)
+    if split is None:
+        line(to_json(document).rstrip())
+        if provider == "azure" and scope is None:
+            typer.echo("residency: put the tenant's id into AssignableScopes, or name another --scope", err=True)
+        if provider == "aws" and size(document) > MANAGED_POLICY:
+            message = f"{size(document):,} characters, and IAM takes {MANAGED_POLICY:,} in a managed policy"
+            typer.echo(f"residency: {message}; --split FOLDER writes several that fit", err=True)
+        return
+    split.mkdir(parents=True, exist_ok=True)
+    for number, part in enumerate(parts(document), 1):
+        file = split / f"residency-{number}.json"
+        file.write_text(to_json(part), encoding="utf-8")
+        line(f"{file}: {size(part):,} characters")
 
 
 @app.command()
