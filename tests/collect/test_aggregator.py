@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cloud import OWN, ROOT, WHEN, MemoryDoor, catalogue, kinds, placement, refused, some, store, unit
 
 from residency.collect.aggregator import expression_for
@@ -53,11 +54,13 @@ def swept(
     ).sorted()
 
 
-def made(results: Any, queues: tuple[str, ...], config: AwsConfig, found: Any = None, first: str = US) -> AwsDriver:
+def made(
+    results: Any, queues: tuple[str, ...], config: AwsConfig, found: Any = None, first: str = US, entered: bool = False
+) -> AwsDriver:
     def answer(service: str, region: str, operation: str, args: Mapping[str, Any]) -> Any:
         if operation == "ListAccounts":
             return {"Accounts": [{"Id": OWN, "State": "ACTIVE"}, {"Id": BARRED, "State": "ACTIVE"}]}
-        if operation == "AssumeRole":
+        if operation == "AssumeRole" and not entered:
             return refused("AccessDenied")
         if operation == "ListQueues":
             return {"QueueUrls": [f"https://sqs.{US}.amazonaws.com/{OWN}/{name}" for name in queues]}
@@ -141,6 +144,15 @@ def test_the_aggregator_of_the_organisation_is_found_and_asked_first(tmp_path: P
     assert plan.notes[-1] == "AWS Config: the aggregator org in eu-west-1 is asked first"
     rows = sweep([driver], tmp_path / "j", catalogue(), workers=1, clock=lambda: WHEN)
     assert [(row.account, row.name) for row in rows["stores"]] == [(BARRED, "b")]
+
+
+@pytest.mark.parametrize(("entered", "gaps"), [(True, 0), (False, 1)])
+def test_one_that_was_found_and_refuses_is_a_loss_where_an_account_cannot_be_entered(
+    tmp_path: Path, entered: bool, gaps: int
+) -> None:
+    driver = made(refused("AccessDenied"), ("a",), FIND, lambda _: aggregators("b", whole="org"), "eu-west-1", entered)
+    rows = sweep([driver], tmp_path / "j", catalogue(), workers=1, clock=lambda: WHEN)
+    assert len([row for row in rows["gaps"] if row.call == "config:SelectAggregateResourceConfig"]) == gaps
 
 
 def test_no_aggregator_and_one_that_may_not_be_looked_for() -> None:

@@ -91,7 +91,7 @@ class AwsConfig:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """What planning learned: partition, its names in the catalogue and the SDK, and who is inside."""
+    """What planning learned: partition, its names in the catalogue and the SDK, who is inside, and an aggregator."""
 
     partition: str
     provider: str
@@ -99,6 +99,7 @@ class _Place:
     scope: Scope
     region_on: Mapping[tuple[str, str], bool]
     aggregator: tuple[str, str] | None = None
+    needs_aggregator: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +230,9 @@ class AwsDriver:
         aggregator, told = self._config.aggregator, list[str]()
         if aggregator is None and self._config.find_aggregator and self._types and len(wanted) > 1:
             aggregator, told = self._found_aggregator(home)
-        self._place = _Place(partition, provider, home, scope, states, aggregator)
+        # one that was found and refuses is no loss where every account can be asked itself
+        needed = self._config.aggregator is not None or any(item.refusal for item in entered)
+        self._place = _Place(partition, provider, home, scope, states, aggregator, needed)
         fallback = next((item.on for item in entered if item.account == own and item.refusal is None), ())
         if not fallback:
             fallback = next((item.on for item in entered if item.refusal is None), tuple(sorted(known)))
@@ -474,8 +477,9 @@ class AwsDriver:
             for page in self._door.pages("", "config", region, "SelectAggregateResourceConfig", args):
                 results += page.get("Results") or []
         except CallError as error:
-            message = f"{call}: {error.refusal}; what the aggregator {name} lists of other accounts is not known"
-            gaps.append(self._scope_gap(place.provider, self._own, region, error.refusal.cause, message, call))
+            if place.needs_aggregator:
+                message = f"{call}: {error.refusal}; what the aggregator {name} lists of other accounts is not known"
+                gaps.append(self._scope_gap(place.provider, self._own, region, error.refusal.cause, message, call))
         read = read_results(results, self._kinds, self._types, self._providers, place.scope, started)
         only, without = self._config.accounts, self._config.skip_accounts
         rows = Rows()
