@@ -162,10 +162,24 @@ def test_folders_are_made_where_folders_are_real(tmp_path: Path) -> None:
     assert len(open_snapshot("strict://deep/down").rows()["stores"]) == 1
 
 
+def test_a_bucket_is_not_made_of_a_typing_error(bucket: type[Bucket], monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(bucket, "makedirs", lambda self, path, exist_ok=False: made.append(path), raising=False)
+
+    def refuse(self: Bucket, here: str, there: str) -> None:
+        raise FileNotFoundError(2, "The specified bucket does not exist")
+
+    monkeypatch.setattr(bucket, "put_file", refuse)
+    with pytest.raises(StorageError, match="The specified bucket does not exist"):
+        write_snapshot("bucket://typo/a", inventory("x"), {}, {})
+    assert made == []
+
+
 class Strict(AbstractFileSystem):
     """Files of this machine, as a server gives them that makes no folders by itself."""
 
     protocol = "strict"
+    root_marker = "/"
     cachable = False
     under = Path()
 

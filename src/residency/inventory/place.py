@@ -197,7 +197,10 @@ class _Remote:
     def _put(self, file: Path, path: str) -> None:
         try:
             self._fs.put_file(str(file), path)
-        except FileNotFoundError:  # where folders are real, they are made first
+        except FileNotFoundError:
+            # where folders are real, they are made first; in an object store this would make a bucket of a typing error
+            if not self._fs.root_marker:
+                raise
             self._fs.makedirs(self._root, exist_ok=True)
             self._fs.put_file(str(file), path)
 
