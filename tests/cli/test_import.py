@@ -189,3 +189,31 @@ def test_wrong_inventories_are_one_line(
     assert text in err
     assert len(err.strip().splitlines()) == 1
     assert not Path("snap").exists()
+
+
+def test_recorded_answers_of_config_alone_are_read_as_its_items(capsys: pytest.CaptureFixture[str]) -> None:
+    arn = "arn:aws:rds:eu-west-1:111122223333:cluster:orders"
+    cluster = {
+        "dBClusterArn": arn,
+        "dBClusterIdentifier": "orders",
+        "engine": "aurora-mysql",
+        "storageEncrypted": False,
+    }
+    item = {
+        "resourceType": "AWS::RDS::DBCluster", "arn": arn, "accountId": "111122223333", "awsRegion": "eu-west-1",
+        "configuration": cluster,
+    }  # fmt: skip
+    answer = {"status_code": 200, "data": {"Results": [json.dumps(item)], "QueryInfo": {"SelectFields": []}}}
+    _write(Path("answers/config.SelectResourceConfig_1.json"), answer)
+    call = ["import", "answers", "--provider", "aws", "--account", "111122223333"]
+    code, _, err = _run(capsys, *call, "--out", "snap")
+    assert code == 0, err
+    rows = open_snapshot(Path("snap")).rows()
+    assert [(row.store_id, row.region) for row in rows["stores"]] == [(arn, "eu-west-1")]
+    assert [row.custody for row in rows["keys"]] == ["none"]  # not encrypted, though no key is said
+    # beside another answer it is one that no kind reads
+    _write(Path("answers/sqs.ListQueues_1.json"), {"status_code": 200, "data": {"QueueUrls": []}})
+    code, _, err = _run(capsys, *call, "--out", "snap2")
+    assert code == 0, err
+    messages = {row.message for row in open_snapshot(Path("snap2")).rows()["gaps"]}
+    assert "1 recorded answer that no kind reads: config:SelectResourceConfig" in messages

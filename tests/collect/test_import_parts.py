@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from foreign import messages, run, write
 from state import attributes, resource, state
 
@@ -76,3 +77,73 @@ def test_a_part_that_may_be_of_several_is_of_none(tmp_path: Path) -> None:
     assert "1 of type aws_ecr_repository_policy are of no kind" in messages(rows, "scope")
     rows = run(write(tmp_path / "t.tfstate", state(repository("eu-west-1"), part)))
     assert {row.principal for row in rows["grants"]} == {"999988887777"}
+
+
+def test_permissions_of_a_function_are_gathered_and_may_not_be_all(tmp_path: Path) -> None:
+    arn = f"arn:aws:lambda:eu-west-1:{OWN}:function:resize"
+    function = resource(
+        "aws_lambda_function", attributes("aws_lambda_function", {"arn": arn, "function_name": "resize"})
+    )
+    common = {"action": "lambda:InvokeFunction", "source_arn": "", "source_account": "", "principal_org_id": ""}
+    parts = [
+        resource("aws_lambda_permission", {**common, "function_name": "resize", "principal": "999988887777"}),
+        resource("aws_lambda_permission", {**common, "function_name": f"{arn}:live", "principal": "*"}),
+        resource("aws_lambda_permission", {**common, "function_name": arn, "principal": "s3.amazonaws.com",
+                                           "source_account": OWN}),
+    ]  # fmt: skip
+    rows = run(write(tmp_path / "s.tfstate", state(function, *parts)))
+    assert {(row.store_id, row.principal, row.principal_kind, row.external) for row in rows["grants"]} == {
+        (arn, "999988887777", "account", "unknown"),
+        (arn, "*", "public", "yes"),
+        (arn, "s3.amazonaws.com", "service", "no"),
+    }
+    assert "Terraform state aws_lambda_function may not say all of policy.Policy" in messages(rows, "grants")
+    rows = run(write(tmp_path / "t.tfstate", state(function)))
+    assert rows["grants"] == []
+    assert {row.store_id for row in rows["gaps"] if row.field == "grants"} == {arn}
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ({"acl": "public-read", "access_control_policy": []}, [("public", "read")]),
+        ({"acl": "private", "access_control_policy": []}, []),
+        (
+            {"acl": "", "access_control_policy": [{
+                "owner": [{"id": "me"}],
+                "grant": [
+                    {"permission": "FULL_CONTROL", "grantee": [{"id": "me", "type": "CanonicalUser", "uri": ""}]},
+                    {"permission": "WRITE", "grantee": [{"id": "other", "type": "CanonicalUser", "uri": ""}]},
+                ],
+            }]},
+            [("user", "admin"), ("user", "write")],
+        ),
+    ],
+)  # fmt: skip
+def test_the_access_list_of_a_bucket(tmp_path: Path, row: dict[str, Any], found: list[tuple[str, str]]) -> None:
+    part = resource("aws_s3_bucket_acl", {"id": "media,x", "bucket": "media", **row})
+    rows = run(write(tmp_path / "s.tfstate", state(bucket(), part)))
+    assert sorted((grant.principal_kind, grant.access) for grant in rows["grants"]) == found
+    assert not [text for text in messages(rows, "grants") if "acl" in text]
+    alone = run(write(tmp_path / "t.tfstate", state(bucket())))
+    assert [text for text in messages(alone, "grants") if "acl" in text]
+
+
+def test_the_policy_of_a_table_and_the_permissions_of_an_image(tmp_path: Path) -> None:
+    table = f"arn:aws:dynamodb:eu-west-1:{OWN}:table/carts"
+    image = {"id": "ami-1", "name": "gold", "arn": "arn:aws:ec2:eu-west-1::image/ami-1", "owner_id": OWN}
+    parts = [
+        resource("aws_dynamodb_table", attributes("aws_dynamodb_table", {"arn": table, "name": "carts"})),
+        resource("aws_dynamodb_resource_policy", {"resource_arn": table, "policy": POLICY}),
+        resource("aws_dynamodb_resource_policy", {"resource_arn": f"{table}/stream/2020", "policy": POLICY}),
+        resource("aws_ami_copy", attributes("aws_ami_copy", image)),
+        resource("aws_ami_launch_permission", {"image_id": "ami-1", "account_id": "999988887777", "group": ""}),
+        resource("aws_ami_launch_permission", {"image_id": "ami-1", "account_id": "", "group": "all"}),
+    ]
+    rows = run(write(tmp_path / "s.tfstate", state(*parts)))
+    assert {(row.kind, row.principal) for row in rows["grants"]} == {
+        ("aws.dynamodb.table", "999988887777"),
+        ("aws.ec2.image", "999988887777"),
+        ("aws.ec2.image", "all"),
+    }
+    assert "1 of type aws_dynamodb_resource_policy are of no kind" in messages(rows, "scope")

@@ -80,6 +80,27 @@ def test_a_target_outside_the_sweep_whose_name_says_where_it_lies() -> None:
     assert [(row.location, row.evidence) for row in found["placements"]] == [("eu-west-1", f"region of {target}")]
 
 
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("jdbc:redshift://sales.abc123.eu-west-1.redshift.amazonaws.com:5439/dev", "eu-west-1"),
+        ("https://abc123.eu-west-1.aoss.amazonaws.com", "eu-west-1"),
+        ("https://abc123.lambda-url.eu-west-1.on.aws/", "eu-west-1"),
+        ("https://us-east-1.s3.eu-west-1.amazonaws.com/us-east-1", "eu-west-1"),  # the bucket's name says nothing
+        ("user@db.abc123.eu-west-1.rds.amazonaws.com", "eu-west-1"),
+        ("db.abc123.cn-north-1.rds.amazonaws.com.cn", ""),  # of another partition
+        ("https://eu-west-1.example.com", ""),  # anybody may call a host that
+        ("https://example.com/eu-west-1.amazonaws.com", ""),
+        ("https://s3.amazonaws.com/eu-west-1", ""),
+        ("https://x.xx-nowhere-9.amazonaws.com", ""),
+    ],
+)
+def test_a_target_outside_the_sweep_whose_address_says_where_it_lies(address: str, place: str) -> None:
+    found = done(placement(BUCKET, "", role="replica", target=address))
+    assert [row.location for row in found["placements"]] == [place]
+    assert bool(found["gaps"]) is (not place)
+
+
 @pytest.mark.parametrize("name", [KEY, "k-1", ALIAS, "alias/orders"])
 @pytest.mark.parametrize(("custody", "manager"), [("provider-managed", ""), ("external", "https://keys.example.jp")])
 def test_key_of_the_sweep_says_who_holds_it(name: str, custody: str, manager: str) -> None:

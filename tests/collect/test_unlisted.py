@@ -129,3 +129,61 @@ def test_where_an_answer_says_it_is_from_comes_before_the_region_that_was_named(
         ("primary", "eu-west-1"),
         ("replica", "eu-west-2"),
     }
+
+
+def lambda_policy(**more: Any) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunction", **more}
+    return {"status_code": 200, "data": {"Policy": json.dumps({"Statement": [statement]})}}
+
+
+def test_what_only_the_listing_says_is_not_known(tmp_path: Path) -> None:
+    rows = read(tmp_path, "aws.lambda.function", lambda_at_GetPolicy_1=lambda_policy())
+    (store,) = rows["stores"]
+    assert [row.custody for row in rows["keys"]] == ["unknown"]  # no key in it, but the listing has the key
+    gaps = {row.field: row.message for row in rows["gaps"] if row.store_id == store.store_id}
+    assert gaps["key"] == "KMSKeyArn is not known: the listing that says it was not recorded"
+    assert gaps["placement"] == "DeadLetterConfig is not known: the listing that says it was not recorded"
+    listed = {"Functions": [{"FunctionArn": store.store_id, "FunctionName": store.name}]}
+    rows = read(tmp_path, "aws.lambda.function", lambda_at_ListFunctions_1=listed)
+    assert [row.custody for row in rows["keys"]] == ["provider-managed"]
+
+
+def test_a_policy_names_what_it_protects(tmp_path: Path) -> None:
+    near, far = (f"arn:aws:lambda:{region}:{OWN}:function:f" for region in (US, "eu-west-1"))
+    rows = read(
+        tmp_path, "aws.lambda.function",
+        lambda_at_GetPolicy_1=lambda_policy(Resource=far), lambda_at_GetPolicy_2=lambda_policy(Resource=near),
+    )  # fmt: skip
+    assert {(row.store_id, row.region) for row in rows["stores"]} == {(near, US), (far, "eu-west-1")}
+    assert {(row.store_id, row.location) for row in rows["placements"]} == {(near, US), (far, "eu-west-1")}
+    assert {(row.store_id, row.principal) for row in rows["grants"]} == {(near, "*"), (far, "*")}
+
+
+@pytest.mark.parametrize(
+    ("resource", "name"),
+    [
+        (["arn:aws:s3:::photos", "arn:aws:s3:::photos/*"], "photos"),
+        (["arn:aws:s3:::photos/*", "arn:aws:s3:::other/*"], "not-recorded-1"),
+        (["arn:aws:s3:::*"], "not-recorded-1"),
+        ("*", "not-recorded-1"),
+        ([f"arn:aws:sqs:{US}:{OWN}:jobs"], "not-recorded-1"),
+    ],
+)
+def test_the_bucket_of_a_policy(tmp_path: Path, resource: Any, name: str) -> None:
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": resource}
+    rows = read(tmp_path, "aws.s3.bucket", s3_at_GetBucketPolicy_1={"Policy": json.dumps({"Statement": statement})})
+    assert [row.name for row in rows["stores"]] == [name]
+    assert [row.principal for row in rows["grants"]] == ["*"]
+
+
+def test_an_item_whose_identifier_only_the_listing_has(tmp_path: Path) -> None:
+    policy = json.dumps({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}})
+    rows = read(
+        tmp_path, "aws.efs.file_system", "aws.lambda.function",
+        **{"describe-file-system-policy_of_fs_1": {"FileSystemId": "fs-1", "Policy": policy}},
+        lambda_at_GetPolicy_1=lambda_policy(),
+    )  # fmt: skip
+    files, function = f"aws.efs.file_system/{US}/fs-1", f"aws.lambda.function/{US}/not-recorded-1"
+    assert {(row.store_id, row.name) for row in rows["stores"]} == {(files, "fs-1"), (function, "not-recorded-1")}
+    assert {row.store_id for row in rows["grants"] if row.principal_kind == "public"} == {files, function}
+    assert {row.custody for row in rows["keys"]} == {"unknown"}

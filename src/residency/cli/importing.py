@@ -68,6 +68,8 @@ def import_(
     for path in paths:
         if not path.exists():
             raise ConfigError(f"{path}: no such file or folder")
+    if form == "answers" and provider == "aws" and _all_config(paths):
+        form = "config"
     now = dt.datetime.now(dt.UTC)
     folders = data_folders(data)
     if form == "answers":
@@ -82,6 +84,19 @@ def import_(
     if not rows["stores"]:
         line("no store was read: are these of a kind that `residency providers kinds` lists?")
     summary(rows, place.name)
+
+
+def _all_config(paths: list[Path]) -> bool:
+    """Whether all that was recorded are answers of AWS Config, which are read as what they tell of, not as calls."""
+    from residency.collect.imports.detect import candidates
+    from residency.collect.imports.stream import head_of
+    from residency.errors import InputError
+
+    try:
+        found = [candidates(head_of(path)) for path in _files(paths)]
+    except InputError:  # the reader of answers says what is wrong with it
+        return False
+    return bool(found) and all(forms == ("config",) for forms in found)
 
 
 def _answers(paths: list[Path], provider: str, account: str, region: str, data: Path | None, now: dt.datetime) -> Rows:

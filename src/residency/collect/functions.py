@@ -13,13 +13,19 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 import jmespath
 from jmespath import functions
 
-__all__ = ["FUNCTION_NAMES", "OPTIONS", "arn_part"]
+__all__ = ["FUNCTION_NAMES", "OPTIONS", "arn_part", "host_region"]
 
+_HOST: Final = re.compile(
+    r"(?:[a-z][a-z0-9+:]*://)?(?:[^/@]*@)?(?P<host>[a-z0-9.-]+)\.(?:amazonaws\.com(?:\.cn)?|(?:on|api)\.aws)(?:[:/?;].*)?",
+    re.I,
+)
+_REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]")
 _PARTS: Final = {"partition": 1, "service": 2, "region": 3, "account": 4, "resource": 5}
 
 
@@ -31,6 +37,16 @@ def arn_part(text: Any, part: str) -> str | None:
     if len(pieces) != 6 or pieces[0] != "arn":
         return None
     return pieces[_PARTS[part]] or None
+
+
+def host_region(text: str) -> str | None:
+    """The region in the address of a host that Amazon Web Services itself names; None for any other host.
+
+    Customers choose the labels on the left, so that the one furthest on the right counts.
+    """
+    match = _HOST.fullmatch(text.strip())
+    labels = match["host"].lower().split(".") if match else []
+    return next((label for label in reversed(labels) if _REGION.fullmatch(label)), None)
 
 
 class _Functions(functions.Functions):  # type: ignore[misc, unused-ignore]

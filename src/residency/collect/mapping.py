@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from jmespath.exceptions import JMESPathError
 from residency.collect.functions import OPTIONS, arn_part
 from residency.collect.grants import Scope, grants_of
 from residency.collect.imports.paths import chains
-from residency.collect.spec import Kind, PlacementRule, expression
+from residency.collect.spec import UNLISTED, Kind, PlacementRule, expression
 from residency.inventory.tables import Gap, Key, Label, Placement, Rows, Store
 from residency.model import Cause
 
@@ -116,7 +116,11 @@ def map_record(kind: Kind, record: Record, asked: Asked) -> Rows:
         "seen_at": asked.seen_at,
     }
     origin["region"] = origin["region"] or asked.region
-    store_id = _text(search(kind.id, data))
+    store_id, name = _text(search(kind.id, data)), _text(search(kind.name, data)) if kind.name else ""
+    if data.get(UNLISTED) and not arn_part(store_id, "service") and "ctx.region" not in kind.id:
+        # descriptions may leave the identifier to the listing; what they are about is a store all the same
+        name = name or store_id
+        store_id = "/".join([asked.kind, asked.region, name]) if name else ""
     if not store_id:
         message = f"an item of {asked.kind} has no readable identifier ({kind.id})"
         rows.add(Gap(**origin, field="listing", cause="malformed", message=message))
@@ -126,7 +130,6 @@ def map_record(kind: Kind, record: Record, asked: Asked) -> Rows:
     if own and not kind.region and asked.region != own and kind.scope == "regional":
         # the answer itself says where it is from; the region that was asked comes second
         context["region"] = origin["region"] = own
-    name = _text(search(kind.name, data)) if kind.name else ""
     rows.add(Store(**origin, store_id=store_id, name=name or store_id, holds=kind.holds))
     for failure in dict.fromkeys(record.failed.values()):
         for unknown in failure.fields:
@@ -135,7 +138,10 @@ def map_record(kind: Kind, record: Record, asked: Asked) -> Rows:
                 Gap(**origin_of_gap, store_id=store_id, field=unknown, cause=failure.cause, message=failure.message)
             )
     for number, rule in enumerate(kind.placements):
+        before = len(rows["placements"])
         _place(rule, number, data, record, origin, store_id, asked, rows)
+        if len(rows["placements"]) == before and (name := _unsaid(kind, (rule.each or rule.when,), data)):
+            rows.add(_unsaid_gap(origin, store_id, "placement", name))
     if not rows["placements"]:
         rows.add(
             Placement(
@@ -148,10 +154,13 @@ def map_record(kind: Kind, record: Record, asked: Asked) -> Rows:
             ),
             Gap(**origin, store_id=store_id, field="placement", cause="malformed", message="the answer names no place"),
         )
-    rows.add(_custody(kind, data, record, origin, store_id))
+    rows.add(*_custody(kind, data, record, origin, store_id))
     for rule_ in kind.grants:
         if any(need in record.failed for need in rule_.needs):
             continue
+        source = rule_.policy or rule_.bindings or rule_.principals or rule_.acl
+        if name := _unsaid(kind, (source,), data):
+            rows.add(_unsaid_gap(origin, store_id, "grants", name))
         for item in grants_of(rule_, data, asked.scope, search):
             if isinstance(item, str):
                 rows.add(Gap(**origin, store_id=store_id, field="grants", cause="malformed", message=item))
@@ -212,6 +221,23 @@ def _place(
             rows.add(Gap(**origin, store_id=store_id, field="placement", cause="malformed", message=message))
 
 
+def _unsaid(kind: Kind, texts: Iterable[str | None], data: Mapping[str, Any]) -> str:
+    """The first name these expressions read that only the listing would say, of an item known without its listing."""
+    asked = {call.into for call in kind.detail}
+    for chain in (chain for text in texts if text for chain in sorted(chains(text)) if chain[0] not in asked):
+        value: Any = data
+        for name in chain:
+            if isinstance(value, Mapping) and name not in value and value.get(UNLISTED):
+                return name
+            value = value.get(name) if isinstance(value, Mapping) else None
+    return ""
+
+
+def _unsaid_gap(origin: dict[str, Any], store_id: str, unknown: str, name: str) -> Gap:
+    message = f"{name} is not known: the listing that says it was not recorded"
+    return Gap(**origin, store_id=store_id, field=unknown, cause="failed", message=message)
+
+
 def elements(each: str | None, data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """What a placement rule sees: the record itself, or each element with the record as ``root``."""
     if each is None:
@@ -223,17 +249,25 @@ def elements(each: str | None, data: Mapping[str, Any]) -> Iterator[dict[str, An
         yield {**inner, "root": data}
 
 
-def _custody(kind: Kind, data: Mapping[str, Any], record: Record, origin: dict[str, Any], store_id: str) -> Key:
+def _custody(
+    kind: Kind, data: Mapping[str, Any], record: Record, origin: dict[str, Any], store_id: str
+) -> Iterator[Key | Gap]:
     view = {**data, "root": data}
     for rule in kind.key:
         missing = [need for need in rule.needs if need in record.failed]
         if missing:
             failure = record.failed[missing[0]]
-            return Key(**origin, store_id=store_id, custody="unknown", evidence=f"{failure.cause}: {missing[0]}")
+            yield Key(**origin, store_id=store_id, custody="unknown", evidence=f"{failure.cause}: {missing[0]}")
+            return
         key_id = _text(search(rule.id, view)) if rule.id else ""
         holds = bool(search(rule.when, view)) if rule.when else (bool(key_id) or rule.id is None)
+        unsaid = "" if holds and key_id else _unsaid(kind, (rule.when, rule.id), data)
+        if unsaid:
+            yield Key(**origin, store_id=store_id, custody="unknown", evidence=f"failed: {unsaid}")
+            yield _unsaid_gap(origin, store_id, "key", unsaid)
+            return
         if holds:
-            return Key(
+            yield Key(
                 **origin,
                 store_id=store_id,
                 custody=rule.custody,
@@ -244,9 +278,11 @@ def _custody(kind: Kind, data: Mapping[str, Any], record: Record, origin: dict[s
                 manager_country=_text(search(rule.manager_country, view)) if rule.manager_country else "",
                 evidence=rule.when or rule.id or "default of the kind",
             )
+            return
         if odd := _odd(rule.id or "", data):  # a key may well be named there, in a form that is not known
-            return Key(**origin, store_id=store_id, custody="unknown", evidence=f"malformed: {odd} is no object")
-    return Key(**origin, store_id=store_id, custody="unknown", evidence="no rule holds")
+            yield Key(**origin, store_id=store_id, custody="unknown", evidence=f"malformed: {odd} is no object")
+            return
+    yield Key(**origin, store_id=store_id, custody="unknown", evidence="no rule holds")
 
 
 def _odd(text: str, data: Mapping[str, Any]) -> str:

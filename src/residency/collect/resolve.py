@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from residency.collect.functions import arn_part
+from residency.collect.functions import arn_part, host_region
 from residency.collect.second_hand import first_hand
 from residency.inventory.tables import Gap, Grant, Key, Label, Placement, Rows, Store
 from residency.providers import Providers
@@ -25,8 +25,8 @@ def resolve(rows: Rows, providers: Providers) -> Rows:
 
     - What an inventory service says of a store that was described first-hand is left out (`first_hand`).
     - A store that was seen from several places (a replica lists itself under its primary) is one store.
-    - A placement with a ``target`` and no location takes the target's own primary location; otherwise it stays
-      unknown, with a gap.
+    - A placement with a ``target`` and no location takes the target's own primary location, else the region in the
+      target's ARN or in the address of an AWS host; otherwise it stays unknown, with a gap.
     - A key row that names a key of the sweep takes that key's custody; an AWS-managed alias is the provider's; a key
       that is not in the sweep stays the customer's, noted, with a gap.
     """
@@ -104,7 +104,7 @@ def _placed(
             )
             for place in known
         ]
-    region = arn_part(item.target, "region")
+    region = arn_part(item.target, "region") or (host_region(item.target) if item.location_provider == "aws" else None)
     if region is not None and providers.find(item.location_provider, region) is not None:
         # the identifier itself names the place, whether or not we may look there
         return [replace(item, location=region, evidence=f"region of {item.target}")]

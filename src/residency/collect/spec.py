@@ -25,11 +25,24 @@ from residency.errors import Fault, FaultsError
 from residency.model import Custody, PrincipalKind, Role
 from residency.yamlfile import StrictModel, load_sound
 
-__all__ = ["LISTED", "Call", "GrantRule", "KeyRule", "Kind", "LabelRule", "PlacementRule", "expression", "load_kinds"]
+__all__ = [
+    "LISTED",
+    "UNLISTED",
+    "Call",
+    "GrantRule",
+    "KeyRule",
+    "Kind",
+    "LabelRule",
+    "PlacementRule",
+    "expression",
+    "load_kinds",
+]
 
 Field_ = Literal["placement", "key", "grants", "labels", "log", "detail"]
 LISTED = "listed"
 """The failure of what a service's own list leaves out."""
+UNLISTED = "(not listed)"
+"""Set in an item that is known from its descriptions alone: what only a listing says of it is unknown."""
 _KIND = re.compile(r"[a-z]+(\.[a-z0-9_]+){2,3}\Z")
 
 

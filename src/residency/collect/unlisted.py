@@ -6,12 +6,14 @@ listing is made of them, which ends in a refusal, because the real one may have 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from residency.collect.functions import arn_part
 from residency.collect.refusals import Refusal
-from residency.collect.spec import Call, Kind
+from residency.collect.spec import UNLISTED, Call, Kind
 
 __all__ = ["Listed", "texts", "unlisted"]
 
@@ -121,7 +123,7 @@ def _items(call: Call, asked: Iterable[Call], answers: Iterable[_Recorded], kind
         for number, (known, answer) in enumerate(unsaid[max(0, named - said) :], 1):
             name = f"{_NAMELESS}-{number}"
             _merge(found, {field: value or name for field, value in known.items()}, answer, wanted.values())
-    return [item["item"] if set(item) == {"item"} else item for item in found]
+    return [item["item"] if set(item) == {"item"} else {**item, UNLISTED: True} for item in found]
 
 
 def _merge(found: list[dict[str, Any]], known: dict[str, Any], answer: _Recorded, wanted: Iterable[str]) -> None:
@@ -159,7 +161,32 @@ def _value(argument: str, field: str, answer: _Recorded) -> str:
         full = next((text for key, text in found if key.lower() in {*names, "arn"} and text.startswith("arn:")), "")
         if full:
             return full
-    return next((text for key, text in found if key.lower() in names), answer.about)
+    said = next((text for key, text in found if key.lower() in names), answer.about)
+    return said or _protected(field, answer.service, [text for _, text in found])
+
+
+def _protected(field: str, service: str, found: Iterable[str]) -> str:
+    """What a policy on a single resource is for: it names that one, and nothing else, as its resource."""
+    documents = [read for text in found if text.lstrip().startswith("{") and isinstance(read := _read(text), dict)]
+    statements = [item for document in documents for item in _several(document.get("Statement"))]
+    named = [item for each in statements if isinstance(each, dict) for item in _several(each.get("Resource"))]
+    arns = {item.split("/")[0] if service == "s3" else item for item in named if isinstance(item, str)}
+    if len(arns) != 1 or arn_part(arn := arns.pop(), "service") != service or "*" in arn:
+        return ""
+    if field.lower().endswith("arn"):
+        return arn
+    return str(arn_part(arn, "resource")) if service == "s3" and field in ("Name", "Bucket") else ""
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def texts(page: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

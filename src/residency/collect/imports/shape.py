@@ -116,6 +116,12 @@ class Shape:
                 and self._is_asked(lack, data, given, lacking)
             ):
                 failed[lack] = self._failed(lack, tuple(call.gives))
+        for item in self.fields or ():
+            if item.partial and item.path not in lacking and look(item.partial, row):
+                call_ = _call_of(self.kind, item.path)
+                message = f"{self.call} may not say all of {dotted(item.path)}"
+                fields = tuple(call_.gives) if call_ is not None else ("detail",)
+                failed["(others)", *item.path] = Failure("skipped", message, self.call, fields)
         if tags is not None:
             data[_TAGS] = dict(tags)
             failed = {chain: replace(item, fields=_without_labels(item)) for chain, item in failed.items()}

@@ -39,7 +39,8 @@ class _Type(StrictModel):
     ``record``: for each value the kind reads, by its path in the kind's record, an expression over the row. ``same``:
     paths whose value the row has under the same name in the source's own ``spelling``. ``unset``: paths that the source
     leaves out where they are not set, so that absence says something. ``doubted``: paths that are not known, whatever
-    the row says, where an expression holds.
+    the row says, where an expression holds. ``partial``: paths whose value may not be all there is, where an expression
+    holds: it is read, and a gap.
     ``answered``: for a detail call of the kind, an expression that holds where the source had its answer, so that a
     null says something although nulls are doubted. ``when``: whether a row is one of the kind.
     Whatever the kind reads and neither lists is a gap.
@@ -51,6 +52,7 @@ class _Type(StrictModel):
     spelling: Spelling | None = None
     unset: list[str] = Field(default_factory=list)
     doubted: dict[str, str] = Field(default_factory=dict)
+    partial: dict[str, str] = Field(default_factory=dict)
     answered: dict[str, str] = Field(default_factory=dict)
     account: str | None = None
     region: str | None = None
@@ -62,15 +64,22 @@ class _Type(StrictModel):
 class _Part(StrictModel):
     """A type whose rows say more of a row of another type.
 
-    ``of``: that type. ``at``: columns of it that name the same resource, any of them, by an expression over the row of
-    the part. ``gives``: columns of it that the part sets. ``alone``: further columns of a row of its own, for when the
-    source has no row of that type for the resource.
+    ``of``: that type, or those it may be. ``at``: columns of it that name the same resource, any of them, by an
+    expression over the row of the part. ``gives``: columns of it that the part sets. ``alone``: further columns of a
+    row of its own, for when the source has no row of that type for the resource. ``several``: many such rows may say
+    something of one resource, so that a column is the list of what they give.
     """
 
-    of: str
+    of: str | list[str]
     at: dict[str, str] = Field(min_length=1)
     gives: dict[str, str] = Field(min_length=1)
     alone: dict[str, str] = Field(default_factory=dict)
+    several: bool = False
+
+    @property
+    def types(self) -> list[str]:
+        """The types it may say more of."""
+        return [self.of] if isinstance(self.of, str) else self.of
 
 
 class _Defaults(StrictModel):
@@ -107,6 +116,7 @@ class ForeignField:
     reads: frozenset[Chain]
     unset: bool = False
     doubted: str | None = None
+    partial: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,7 @@ class ForeignPart:
     at: Mapping[str, str]
     gives: Mapping[str, str]
     alone: Mapping[str, str]
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,13 +234,14 @@ def _faults_of_part(name: str, part: _Part, file: _File, loaded: Loaded) -> Iter
     for section, texts in (("at", part.at), ("gives", part.gives), ("alone", part.alone)):
         for column, text in texts.items():
             yield from _faults_of_text(text, loaded, (*where, section, column), name)
-    if name in file.types or part.of not in file.types:
+    if name in file.types or not part.of or not set(part.types) <= set(file.types):
         message = f"{name}: must be no type itself, and say more of a type of this file, not of {part.of}"
         yield Fault(loaded.file, loaded.line((*where, "of")), message, "type")
         return
-    read = {chain[0] for item in _ready(part.of, file.types[part.of], file).fields for chain in item.reads}
-    for column in sorted(set(part.gives) - read):
-        yield Fault(loaded.file, loaded.line(where), f"{name}: {part.of} does not read {column}", "path")
+    for whole in part.types:
+        read = {chain[0] for item in _ready(whole, file.types[whole], file).fields for chain in item.reads}
+        for column in sorted(set(part.gives) - read):
+            yield Fault(loaded.file, loaded.line(where), f"{name}: {whole} does not read {column}", "path")
 
 
 def _faults(item: _Type, file: _File, kinds: Mapping[str, Kind], loaded: Loaded, where: Path_) -> Iterator[Fault]:
@@ -246,16 +258,18 @@ def _faults(item: _Type, file: _File, kinds: Mapping[str, Kind], loaded: Loaded,
     given = [*item.record, *item.same]
     for path in sorted({path for path in given if given.count(path) > 1}):
         yield Fault(loaded.file, loaded.line(where), f"{name}: {path} is given twice", "path")
-    for path, text in item.doubted.items():
-        yield from _faults_of_text(text, loaded, (*where, "doubted", path), name)
+    for section, texts in (("doubted", item.doubted), ("partial", item.partial)):
+        for path, text in texts.items():
+            yield from _faults_of_text(text, loaded, (*where, section, path), name)
     intos = {call.into for call in kind.detail} if kind is not None else set()
     for into, text in item.answered.items():
         yield from _faults_of_text(text, loaded, (*where, "answered", into), name)
         if kind is not None and into not in intos:
             yield Fault(loaded.file, loaded.line((*where, "answered", into)), f"{name}: no call gives {into}", "path")
-    for path in (*item.unset, *item.doubted):
+    for path in (*item.unset, *item.doubted, *item.partial):
         if path not in given:
-            yield Fault(loaded.file, loaded.line(where), f"{name}: {path} is unset or doubted but not given", "path")
+            message = f"{name}: {path} is unset, doubted or partial but not given"
+            yield Fault(loaded.file, loaded.line(where), message, "path")
     if kind is not None:
         read = reads_of(kind)
         for path in given:
@@ -271,7 +285,14 @@ def _ready(name: str, item: _Type, file: _File) -> ForeignType:
     below = file.defaults.below
     texts = {path: _spelled(path, spelling, below) for path in item.same} | item.record
     fields = tuple(
-        ForeignField(tuple(path.split(".")), text, chains(text), path in item.unset, item.doubted.get(path))
+        ForeignField(
+            tuple(path.split(".")),
+            text,
+            chains(text),
+            path in item.unset,
+            item.doubted.get(path),
+            item.partial.get(path),
+        )
         for path, text in texts.items()
     )
     return ForeignType(
@@ -288,7 +309,9 @@ def _ready(name: str, item: _Type, file: _File) -> ForeignType:
         doubts_nulls=file.defaults.nulls == "doubted",
         answered=item.answered,
         parts={
-            key: ForeignPart(part.at, part.gives, part.alone) for key, part in file.parts.items() if part.of == name
+            key: ForeignPart(part.at, part.gives, part.alone, part.several)
+            for key, part in file.parts.items()
+            if name in part.types
         },
     )
 
