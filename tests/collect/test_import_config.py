@@ -99,6 +99,13 @@ def test_a_recorded_answer_is_read_in_its_envelope(tmp_path: Path) -> None:
     assert len(run(write(tmp_path / "h.json", history), form="config")["stores"]) == 1
 
 
+def test_a_recorded_answer_that_was_cut_short_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text('{"status_code": 200, "data": {"Results": ["{')
+    with pytest.raises(InputError, match=r"config\.json:1: a recorded answer that is not JSON: Unterminated string"):
+        run(file)
+
+
 @pytest.mark.parametrize("data", [{"ConfigRules": []}, {"Results": None}, [], None])
 def test_a_recorded_answer_without_items_is_counted_as_of_no_kind(tmp_path: Path, data: Any) -> None:
     rows = run(write(tmp_path / "r.json", {"status_code": 200, "data": data}), form="config")

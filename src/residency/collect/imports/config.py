@@ -44,7 +44,12 @@ def config_items(path: Path, head: Head) -> Iterator[Item | Problem]:
         if head.form == "csv":
             yield from _items(table_rows(handle), selected=True)
         elif _RECORDED.match(head.text):
-            yield from _recorded(json.load(handle))
+            try:
+                answer = json.load(handle)
+            except (ValueError, RecursionError) as error:
+                yield Problem(1, f"a recorded answer that is not JSON: {error}")
+                return
+            yield from _recorded(answer)
         elif _QUERY.match(head.text):
             yield from _items(members(handle, "Results"), selected=True)
         else:
