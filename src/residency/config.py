@@ -55,7 +55,7 @@ class Aggregator(StrictModel):
 class AwsScope(StrictModel):
     """What to sweep in AWS. ``role`` is assumed in every account of the organisation but the calling one. What
     ``skip_fields`` names is not asked where a call gives nothing else; each store then has a gap for it. Where no
-    ``aggregator`` is named, one is looked for; ``none`` leaves it out."""
+    ``aggregator`` is named, one is looked for, unless ``find_aggregator`` is false."""
 
     profile: str | None = None
     role: str | None = None
@@ -66,7 +66,8 @@ class AwsScope(StrictModel):
     skip_accounts: list[str] = Field(default_factory=list)
     own_accounts: list[str] = Field(default_factory=list)
     skip_fields: list[Literal["key", "grants", "labels", "log", "detail"]] = Field(default_factory=list)
-    aggregator: Aggregator | Literal["none"] | None = None
+    aggregator: Aggregator | None = None
+    find_aggregator: bool = True
     home_region: str | None = None
     endpoint: str | None = None
 

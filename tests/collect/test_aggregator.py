@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from cloud import OWN, ROOT, WHEN, MemoryDoor, catalogue, kinds, placement, refused, some, store, unit
 
 from residency.collect.aggregator import expression_for
@@ -54,13 +53,11 @@ def swept(
     ).sorted()
 
 
-def made(
-    results: Any, queues: tuple[str, ...], config: AwsConfig, found: Any = None, first: str = US, entered: bool = False
-) -> AwsDriver:
+def made(results: Any, queues: tuple[str, ...], config: AwsConfig, found: Any = None, first: str = US) -> AwsDriver:
     def answer(service: str, region: str, operation: str, args: Mapping[str, Any]) -> Any:
         if operation == "ListAccounts":
             return {"Accounts": [{"Id": OWN, "State": "ACTIVE"}, {"Id": BARRED, "State": "ACTIVE"}]}
-        if operation == "AssumeRole" and not entered:
+        if operation == "AssumeRole":
             return refused("AccessDenied")
         if operation == "ListQueues":
             return {"QueueUrls": [f"https://sqs.{US}.amazonaws.com/{OWN}/{name}" for name in queues]}
@@ -146,13 +143,11 @@ def test_the_aggregator_of_the_organisation_is_found_and_asked_first(tmp_path: P
     assert [(row.account, row.name) for row in rows["stores"]] == [(BARRED, "b")]
 
 
-@pytest.mark.parametrize(("entered", "gaps"), [(True, 0), (False, 1)])
-def test_one_that_was_found_and_refuses_is_a_loss_where_an_account_cannot_be_entered(
-    tmp_path: Path, entered: bool, gaps: int
-) -> None:
-    driver = made(refused("AccessDenied"), ("a",), FIND, lambda _: aggregators("b", whole="org"), "eu-west-1", entered)
+def test_one_that_was_found_and_refuses_is_a_gap_with_the_way_out(tmp_path: Path) -> None:
+    driver = made(refused("AccessDenied"), ("a",), FIND, lambda _: aggregators("b", whole="org"), "eu-west-1")
     rows = sweep([driver], tmp_path / "j", catalogue(), workers=1, clock=lambda: WHEN)
-    assert len([row for row in rows["gaps"] if row.call == "config:SelectAggregateResourceConfig"]) == gaps
+    (gap,) = [row for row in rows["gaps"] if row.call == "config:SelectAggregateResourceConfig"]
+    assert gap.message.endswith("grant it, or set scope.aws.find_aggregator: false")
 
 
 def test_no_aggregator_and_one_that_may_not_be_looked_for() -> None:
@@ -161,7 +156,9 @@ def test_no_aggregator_and_one_that_may_not_be_looked_for() -> None:
     assert len(plan.notes) == 1
     plan = made({}, (), FIND, lambda _: refused("AccessDenied")).plan()
     assert [job for job in plan.jobs if not job.units] == []
-    assert "whether there is an aggregator is not known (AccessDenied" in plan.notes[-1]
+    (gap,) = [gap for gap in plan.gaps if gap.call == "config:DescribeConfigurationAggregators"]
+    assert (gap.cause, gap.field, gap.region) == ("denied", "scope", US)
+    assert "whether there is an aggregator is not known" in gap.message
 
 
 def test_none_is_looked_for_where_one_account_is_swept() -> None:

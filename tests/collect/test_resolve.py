@@ -92,6 +92,10 @@ def test_a_target_outside_the_sweep_whose_name_says_where_it_lies() -> None:
         ("https://eu-west-1.example.com", ""),  # anybody may call a host that
         ("https://example.com/eu-west-1.amazonaws.com", ""),
         ("https://s3.amazonaws.com/eu-west-1", ""),
+        ("https://eu-west-1.s3.amazonaws.com/x", ""),  # a bucket of that name
+        ("https://logs.eu-west-1.s3.amazonaws.com/x", ""),
+        ("https://eu-west-1.s3-accelerate.amazonaws.com/x", ""),
+        ("https://logs.s3.dualstack.eu-west-1.amazonaws.com/x", "eu-west-1"),
         ("https://x.xx-nowhere-9.amazonaws.com", ""),
     ],
 )

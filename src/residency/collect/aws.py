@@ -33,6 +33,7 @@ GLOBAL = "global"
 _ON = frozenset({"ENABLED", "ENABLED_BY_DEFAULT", "opted-in", "opt-in-not-required"})
 _OFF = frozenset({"DISABLED", "not-opted-in"})
 _AGGREGATOR = "config-aggregator"
+_NO_LOOK = "set scope.aws.find_aggregator: false"
 _WINDOW = 4  # items in hand for each worker: enough to keep it busy, few enough for memory to stay flat
 
 
@@ -99,7 +100,6 @@ class _Place:
     scope: Scope
     region_on: Mapping[tuple[str, str], bool]
     aggregator: tuple[str, str] | None = None
-    needs_aggregator: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +229,9 @@ class AwsDriver:
         states = {(item.account, region): on for item in entered for region, on in item.states.items()}
         aggregator, told = self._config.aggregator, list[str]()
         if aggregator is None and self._config.find_aggregator and self._types and len(wanted) > 1:
-            aggregator, told = self._found_aggregator(home)
-        # one that was found and refuses is no loss where every account can be asked itself
-        needed = self._config.aggregator is not None or any(item.refusal for item in entered)
-        self._place = _Place(partition, provider, home, scope, states, aggregator, needed)
+            aggregator, told, unseen = self._found_aggregator(home, provider, own)
+            gaps.extend(unseen)
+        self._place = _Place(partition, provider, home, scope, states, aggregator)
         fallback = next((item.on for item in entered if item.account == own and item.refusal is None), ())
         if not fallback:
             fallback = next((item.on for item in entered if item.refusal is None), tuple(sorted(known)))
@@ -262,10 +261,13 @@ class AwsDriver:
         (key,) = job.units
         return self._kinds[key.kind].list_.service or "", key.region, key.kind, key.account
 
-    def _found_aggregator(self, home: str) -> tuple[tuple[str, str] | None, list[str]]:
+    def _found_aggregator(
+        self, home: str, provider: str, own: str
+    ) -> tuple[tuple[str, str] | None, list[str], list[Gap]]:
         """The calling account's aggregator, one over the whole organisation before others, and what to tell of it."""
+        call = "config:DescribeConfigurationAggregators"
         found: list[tuple[bool, str, str]] = []
-        told: list[str] = []
+        unseen: list[Gap] = []
         for region in dict.fromkeys((self._door.start(), home)):
             try:
                 for page in self._door.pages("", "config", region, "DescribeConfigurationAggregators", {}):
@@ -273,11 +275,15 @@ class AwsDriver:
                         whole = bool(item.get("OrganizationAggregationSource"))
                         found.append((not whole, region, str(item.get("ConfigurationAggregatorName") or "")))
             except CallError as error:
-                told.append(f"AWS Config in {region}: whether there is an aggregator is not known ({error.refusal})")
+                if error.refusal.status not in COMPLETE_STATUSES:  # a region that is closed hides none in use
+                    message = (
+                        f"{call}: {error.refusal}; whether there is an aggregator is not known; grant it, or {_NO_LOOK}"
+                    )
+                    unseen.append(self._scope_gap(provider, own, region, error.refusal.cause, message, call))
         if not found:
-            return None, told
+            return None, [], unseen
         _, region, name = min(found)
-        return (region, name), [*told, f"AWS Config: the aggregator {name} in {region} is asked first"]
+        return (region, name), [f"AWS Config: the aggregator {name} in {region} is asked first"], unseen
 
     def _caller(self) -> tuple[str, str]:
         try:
@@ -477,9 +483,8 @@ class AwsDriver:
             for page in self._door.pages("", "config", region, "SelectAggregateResourceConfig", args):
                 results += page.get("Results") or []
         except CallError as error:
-            if place.needs_aggregator:
-                message = f"{call}: {error.refusal}; what the aggregator {name} lists of other accounts is not known"
-                gaps.append(self._scope_gap(place.provider, self._own, region, error.refusal.cause, message, call))
+            message = f"{call}: {error.refusal}; what the aggregator {name} lists is not known; grant it, or {_NO_LOOK}"
+            gaps.append(self._scope_gap(place.provider, self._own, region, error.refusal.cause, message, call))
         read = read_results(results, self._kinds, self._types, self._providers, place.scope, started)
         only, without = self._config.accounts, self._config.skip_accounts
         rows = Rows()

@@ -28,7 +28,7 @@ from residency.errors import InputError
 
 __all__ = ["SUFFIXES", "Exchange", "exchanges", "read_recording"]
 
-SUFFIXES = (".json", ".yaml", ".yml")
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".yaml", ".yml")
 """Names of files that may hold recorded answers."""
 _LISTS = ("interactions", "networkCallRecords", "Entries", "recordings")
 _METHOD = (("request", "method"), ("Method",), ("RequestMethod",), ("method",))

@@ -42,11 +42,16 @@ def arn_part(text: Any, part: str) -> str | None:
 def host_region(text: str) -> str | None:
     """The region in the address of a host that Amazon Web Services itself names; None for any other host.
 
-    Customers choose the labels on the left, so that the one furthest on the right counts.
+    Customers choose the labels on the left, so that the one furthest on the right counts; what stands before ``s3``
+    is the name of a bucket, whatever it looks like.
     """
     match = _HOST.fullmatch(text.strip())
-    labels = match["host"].lower().split(".") if match else []
-    return next((label for label in reversed(labels) if _REGION.fullmatch(label)), None)
+    for label in reversed(match["host"].lower().split(".") if match else []):
+        if _REGION.fullmatch(label):
+            return label
+        if label == "s3" or label.startswith("s3-"):
+            break
+    return None
 
 
 class _Functions(functions.Functions):  # type: ignore[misc, unused-ignore]

@@ -15,7 +15,7 @@ from typing import Any
 from residency.collect.engine import Crew, Progress, sweep
 from residency.collect.plan import Driver
 from residency.collect.spec import Kind
-from residency.config import Aggregator, Config
+from residency.config import Config
 from residency.data import DataFolders, data_folders
 from residency.errors import ConfigError
 from residency.inventory.tables import Gap, Rows, Sweep
@@ -75,10 +75,11 @@ def drivers_for(
                 regions=tuple(scope.aws.regions),
                 kinds=tuple(scope.aws.kinds),
                 skip_fields=frozenset(scope.aws.skip_fields),
-                aggregator=(named.region, named.name) if isinstance(named, Aggregator) else None,
-                find_aggregator=named is None,
+                aggregator=(named.region, named.name) if named else None,
+                find_aggregator=scope.aws.find_aggregator,
             )
-            types = {} if named == "none" else load_foreign(folders or data_folders(None), kinds, ["config"])
+            asks = named or scope.aws.find_aggregator
+            types = load_foreign(folders or data_folders(None), kinds, ["config"]) if asks else {}
             drivers.append(AwsDriver(kinds, providers, door, settings, types=types))
     if scope.gcp is not None:
         with _sdk("gcp"):
